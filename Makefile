@@ -1,0 +1,37 @@
+# Dreamlamp. `make help` lists the targets.
+SHELL := /bin/bash
+PY := .venv/bin/python
+SEED ?= 1
+MODE ?= observe
+BITS ?= 64
+RECORDING ?=
+DATA ?=
+TRAIN ?= 1
+
+help: ## this list
+	@grep -hE '^[a-z0-9_-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/ready ## everything the other targets need, into .venv/ and .cache/
+.venv/ready: pyproject.toml tools/micropython.txt tools/setup.sh
+	@bash tools/setup.sh
+
+night: setup ## a whole night, end to end: SEED=1 RECORDING=file MODE=observe|act BITS=64|32 JSON=1
+	@$(PY) -m dreamlamp.cli night --seed $(SEED) --mode $(MODE) --bits $(BITS) \
+	  $(if $(RECORDING),--recording "$(RECORDING)") $(if $(LOOP),--loop) $(if $(JSON),--json)
+
+check: setup ## lint, types and house rules, in seconds
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@$(PY) tools/types.py
+	@$(PY) -m pytest tests/test_house.py
+
+test: setup check ## every test
+	@$(PY) -m pytest
+
+bench: setup ## a table of the README: BENCH=name DATA=dir TRAIN=0|1
+	@DATA="$(DATA)" TRAIN="$(TRAIN)" $(PY) -m tests.bench $(BENCH)
+
+clean: ## remove what was built; nights in build/ go too
+	rm -rf build .pytest_cache .ruff_cache .mypy_cache
+
+.PHONY: help setup night check test bench clean

@@ -1,0 +1,34 @@
+"""The one door between MicroPython and CPython.
+
+On MicroPython `native` and `viper` are known to the compiler by name, not as attributes, so the
+decorators are written `@micropython.native` / `@micropython.viper` and the name `micropython`
+is imported from here: the real module on the lamp, a stand-in whose decorators do nothing on
+the laptop. Knows no product and no chip.
+"""
+
+try:
+    import micropython
+    from micropython import const
+except ImportError:  # CPython
+
+    def const(value):
+        """Return `value`; MicroPython's compiler folds it instead."""
+        return value
+
+    class micropython:
+        """Stand-in for the built-in module: decorators that do nothing."""
+
+        const = const
+
+        @staticmethod
+        def native(function):
+            return function
+
+        viper = native
+
+
+# viper's type names, so that an annotated plain twin also runs under CPython.
+try:
+    ptr8, ptr16, ptr32, uint  # noqa: B018
+except NameError:
+    ptr8 = ptr16 = ptr32 = uint = None

@@ -1,0 +1,1 @@
+"""Chips and radio: each file knows one device and no product."""

@@ -1,0 +1,301 @@
+"""Every byte the lamp and its host share: identifiers, codes and record layouts.
+
+Both ends import this file, so a fact two ends share is written once. Little-endian, fixed
+width. A field is never reused; a new one is a new record type. WIRE.md is the text,
+tests/golden the bytes, and one test compares all three. Knows no radio and no flash.
+"""
+
+import struct
+from array import array
+
+from .compat import const
+
+PROTOCOL = 1  # the host reads it first; it refuses a lamp whose protocol it does not know
+
+# --- UUIDs from one base -------------------------------------------------------------------
+
+BASE_UUID = "5e1f%04x-8d2a-4b6e-9c47-6c616d702121"
+SERVICE_UUID = BASE_UUID % 0x0001
+CONTROL_UUID = BASE_UUID % 0x0002  # host writes a request, lamp notifies its answer
+DATA_UUID = BASE_UUID % 0x0003  # lamp notifies the bytes of a night
+DEVICE_INFORMATION = const(0x180A)
+SOFTWARE_REVISION = const(0x2A28)
+MODEL_NUMBER = const(0x2A24)
+CURRENT_TIME_SERVICE = const(0x1805)
+CURRENT_TIME = const(0x2A2B)
+HEART_RATE_SERVICE = const(0x180D)
+HEART_RATE_MEASUREMENT = const(0x2A37)
+
+# --- requests and answers -------------------------------------------------------------------
+# request: opcode u8, tag u8, body          answer: opcode | 0x80, tag, status u8, body
+
+HELLO = const(
+    0x01
+)  # -> protocol u8, firmware 3 x u8, kit u8, state u8, mode u8, boot u16, now_s u32
+SET_TIME = const(0x02)  # unix_s u32, utc_offset_min i16
+NIGHTS = const(0x03)  # first u8 -> total u8, then entries of NIGHT_ENTRY
+READ = const(0x04)  # night u16, offset u32, credit u32: grants that many bytes on `data`
+DIGEST = const(0x05)  # night u16 -> length u32, sha256 of those bytes
+SYNCED = const(0x06)  # night u16, sha256: the host holds the night, fsynced and verified
+DELETE = const(0x07)  # night u16, sha256
+STATUS = const(0x08)  # -> the open epoch: see STATUS_LAYOUT
+GET = const(0x09)  # key u8 -> value
+SET = const(0x0A)  # key u8, value
+STOP = const(0x0B)  # forget the running READ
+LAMP_OFF = const(0x0C)  # dark now, for the rest of the night
+
+ANSWER = const(0x80)
+
+OK = const(0)
+BAD_REQUEST = const(1)
+NOT_FOUND = const(2)
+REFUSED = const(3)  # the link is not encrypted, or the peer is not bonded
+BUSY = const(4)
+MISMATCH = const(5)  # the hash is not this night's
+FAULT = const(6)
+TOO_FAST = const(7)
+
+STATUS_NAMES = (
+    "ok",
+    "bad request",
+    "not found",
+    "refused",
+    "busy",
+    "hash mismatch",
+    "lamp fault",
+    "too fast",
+)
+
+# `data` carries: offset u32, then bytes of the night from there on.
+DATA_HEADER = "<I"
+DATA_HEADER_SIZE = const(4)
+
+# id, bytes, epochs, flags, boot and second (since that boot) of its first frame
+NIGHT_ENTRY = "<HIHBHI"
+NIGHT_ENTRY_SIZE = const(15)
+ENTRY_OPEN = const(1)  # still being written
+ENTRY_SYNCED = const(2)  # some host holds it
+
+HELLO_LAYOUT = "<BBBBBBBHI"
+
+# state, mode, stage, confidence, hr_bpm_x10, score, light (L*), quality, night id, epoch index
+STATUS_LAYOUT = "<BBBBHBBBHH"
+
+KEY_MODE = const(1)  # u8
+KEY_CONSENT = const(2)  # policy version u8, unix_s u32; all zero withdraws
+
+IDLE = const(0)  # states
+RECORDING = const(1)
+SAFE = const(2)
+
+OFF = const(0)  # modes
+OBSERVE = const(1)
+ACT = const(2)
+MODE_NAMES = ("off", "observe", "act")
+
+KIT_HEART = const(1)
+KIT_EEG = const(2)
+
+# --- stages (EDF's codes) ---------------------------------------------------------------------
+
+W = const(0)
+N1 = const(1)
+N2 = const(2)  # the heart kit cannot tell N1 from N2 and says N2 for both ("light")
+N3 = const(3)
+R = const(5)
+UNSCORED = const(9)
+STAGE_NAMES = {0: "W", 1: "N1", 2: "N2", 3: "N3", 5: "R", 9: "unscored"}
+
+# --- a night, frame by frame --------------------------------------------------------------------
+# frame: type u8, length u8, payload, crc32 u32 over type..payload, seeded with the night's id.
+# The bytes of a night are its frames end to end, as they lie on flash.
+
+EPOCH_S = const(30)  # AASM scoring epoch
+BIN_S = const(5)
+BINS = const(6)  # heart-rate bins of an epoch
+
+FRAME_OVERHEAD = const(6)
+FRAME_MAX = const(255 + 6)
+
+NIGHT = const(0x01)  # first frame of a night: BOOT_LAYOUT
+BOOT = const(0x02)  # the lamp came back within the night: BOOT_LAYOUT
+EPOCH = const(0x03)  # Epoch, then its beats as codec.pack_beats wrote them
+EVENT = const(0x04)  # EVENT_LAYOUT
+CLOCK = const(0x05)  # CLOCK_LAYOUT
+PPG = const(0x06)  # PPG_LAYOUT, then samples as codec.pack_samples wrote them
+END = const(0x07)  # reason u8, epochs u16
+BASELINE = const(0x08)  # what the pure files were born with: bytes of loops.Loops.baseline
+
+# night, boot, reset cause, seconds since boot, protocol, firmware 3 x u8, kit, mode,
+# sample rate in mHz, rescues so far this night, policy version consented to, light ceiling (L*),
+# loop threshold shift (from the morning's answers), epoch index of the first epoch that follows
+BOOT_LAYOUT = "<HHBIBBBBBBHBBBbH"
+# code, epoch index, second within it, and three values that WIRE.md names for each code
+EVENT_LAYOUT = "<BHBhhh"
+# boot, seconds since that boot, unix_s, utc_offset_min
+CLOCK_LAYOUT = "<HIIh"
+# epoch index, index of the first sample within the recorded minute, number of samples, marks
+PPG_LAYOUT = "<HHBB"
+
+# event codes
+WORN = const(1)
+UNWORN = const(2)
+BUTTON = const(3)
+SENSOR_FAULT = const(4)  # a: faults so far, b: errno
+SAMPLES_LOST = const(5)  # a: samples
+LOG_FULL = const(6)
+LOOP = const(7)  # the detector saw a loop. a: score, b: threshold, c: kind
+RESCUE = const(8)  # the lamp raised its light. a: score, b: threshold, c: rescue number
+REFUSED_RESCUE = const(9)  # a: score, b: threshold, c: reason
+SETTLED = const(10)  # outcomes of a rescue
+WOKE = const(11)
+NO_RESPONSE = const(12)
+LIGHT_OFF = const(13)  # c: reason
+MODE_SET = const(14)  # a: mode
+CLOCK_SET = const(15)
+SYNC_BEGAN = const(16)
+FLASH_FAULT = const(17)  # a: sector, b: retries
+EVENT_NAMES = (
+    "?",
+    "worn",
+    "unworn",
+    "button",
+    "sensor fault",
+    "samples lost",
+    "log full",
+    "loop",
+    "rescue",
+    "rescue refused",
+    "settled",
+    "woke",
+    "no response",
+    "light off",
+    "mode set",
+    "clock set",
+    "sync began",
+    "flash fault",
+)
+
+# kinds of loop
+CYCLE = const(1)  # returns again and again to the same surge
+HOLD = const(2)  # held on a plateau that will not come down
+KIND_NAMES = ("none", "cycle", "hold")
+
+# why a night ended
+END_BUTTON = const(1)
+END_UNWORN = const(2)
+END_FULL = const(3)
+END_LOST = const(4)  # closed at a later boot
+END_NAMES = ("open", "button", "unworn", "flash full", "closed at boot")
+
+# epoch flags
+F_WORN = const(1)
+F_SATURATED = const(2)
+F_LOST = const(4)  # samples were lost in it
+F_FAULT = const(8)  # the sensor failed in it
+F_GATE = const(16)  # the loop detector's gate was open
+F_LIGHT = const(32)  # the lamp was not dark in it
+F_MOTION = const(64)  # `motion` was measured
+
+# beat flags
+NN = const(0)  # a normal interval
+ARTEFACT = const(1)  # an interval the quality gate rejects
+FIRST = const(2)  # first beat after a break: no interval
+
+# marks on a burst of samples
+M_LOST = const(1)  # samples were lost before it
+M_LED = const(2)  # the LED current changed in it
+M_FAULT = const(4)  # the bus failed before it
+
+
+class Epoch:
+    """One 30 s epoch: what was measured in it and what was made of it.
+
+    Born once and lent to every pure file in turn; `heart` fills the measures, `staging` the
+    stage, `loops` the score, `wake` the light. Attributes are ints; those up to `beats` travel
+    in the record, `hr_x10` and `motion` are derived again from the beats that follow it.
+    """
+
+    LAYOUT = "<HBBBBBBBHBBBBBBBBbB"
+    SIZE = const(21)
+
+    def __init__(self):
+        self.hr_x10 = array("h", [0] * BINS)  # mean heart rate of each 5 s bin, bpm x10; 0 absent
+        self.clear(0)
+
+    def clear(self, index):
+        """Make it the empty epoch number `index` (30 s each, since the night's start)."""
+        self.index = index
+        self.flags = 0
+        self.quality = 0  # share of the epoch with trustworthy beats, percent
+        self.stage = UNSCORED
+        self.confidence = 0  # probability that `stage` is right, percent
+        self.p_w = 0  # posterior of wake, deep and REM, 255 = 1; light is the rest
+        self.p_n3 = 0
+        self.p_r = 0
+        self.hr_bpm_x10 = 0
+        self.rmssd_ms = 0  # 255 = 255 or more
+        self.score = 0  # loop score, 100 = the threshold in force
+        self.cycle = 0  # its parts, same scale
+        self.hold = 0
+        self.lag_s = 0  # of the best recurrence; 0 none; travels in units of 2 s
+        self.base_bpm = 0  # the baseline the deviation is taken from
+        self.light = 0  # highest level in the epoch, CIE L*
+        self.led = 0  # LED current register
+        self.temp_c = 0  # of the sensor's die
+        self.beats = 0
+        self.motion = -1  # counts; -1 not measured
+        for i in range(BINS):
+            self.hr_x10[i] = 0
+
+    def pack_into(self, buf, offset):
+        """Write the record's `SIZE` bytes at `offset`."""
+        struct.pack_into(
+            self.LAYOUT,
+            buf,
+            offset,
+            self.index,
+            self.flags,
+            self.stage,
+            self.quality,
+            self.confidence,
+            self.p_w,
+            self.p_n3,
+            self.p_r,
+            self.hr_bpm_x10,
+            self.rmssd_ms,
+            self.score,
+            self.cycle,
+            self.hold,
+            self.lag_s >> 1,
+            self.base_bpm,
+            self.light,
+            self.led,
+            self.temp_c,
+            self.beats,
+        )
+
+    def unpack_from(self, buf, offset):
+        """Read the record at `offset`; `hr_x10` and `motion` stay as they are."""
+        (
+            self.index,
+            self.flags,
+            self.stage,
+            self.quality,
+            self.confidence,
+            self.p_w,
+            self.p_n3,
+            self.p_r,
+            self.hr_bpm_x10,
+            self.rmssd_ms,
+            self.score,
+            self.cycle,
+            self.hold,
+            lag,
+            self.base_bpm,
+            self.light,
+            self.led,
+            self.temp_c,
+            self.beats,
+        ) = struct.unpack_from(self.LAYOUT, buf, offset)
+        self.lag_s = lag << 1

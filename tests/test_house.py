@@ -1,0 +1,128 @@
+"""The house rules: who may import whom, and what the firmware may use."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LAMP = ROOT / "firmware" / "lamp"
+HOST = ROOT / "host" / "dreamlamp"
+
+PURE = (
+    "compat",
+    "wire",
+    "codec",
+    "dsp",
+    "heart",
+    "staging",
+    "loops",
+    "wake",
+    "nightlog",
+    "server",
+)
+# file of lamp/: what it may import. A new file fails until it has a row.
+MAY_IMPORT = {
+    "__init__": "",
+    "compat": "micropython",
+    "wire": "compat struct array binascii",
+    "codec": "compat array",
+    "dsp": "compat array",
+    "heart": "dsp wire compat array",
+    "stagemodel": "",
+    "staging": "wire compat array stagemodel",
+    "loops": "wire compat array",
+    "wake": "wire compat array",
+    "nightlog": "wire codec compat struct binascii hashlib",
+    "server": "wire nightlog hashlib struct",
+    "night": "asyncio array lamp struct " + " ".join(PURE),
+    "board": "drivers machine esp32 os gc time asyncio binascii wire settings",
+    "settings": "struct binascii wire",
+    "main": "board night machine asyncio sys gc wire time",
+    "drivers/__init__": "",
+    "drivers/*": "machine bluetooth time asyncio struct array wire compat",
+}
+# a foreign library is known to one file of the host
+OWNER = {
+    "bumble": "radio",
+    "bleak": "link",
+    "matplotlib": "report",
+    "click": "cli",
+}
+
+
+def imports(file: Path) -> set[str]:
+    """The modules a file imports, those of its own package by their short name."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            if node.level and node.module is None:
+                found |= {alias.name for alias in node.names}
+            else:
+                found.add((node.module or "").split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize(
+    "file", sorted(LAMP.rglob("*.py")), ids=lambda f: str(f.relative_to(LAMP))
+)
+def test_a_firmware_file_imports_only_what_its_row_allows(file):
+    name = str(file.relative_to(LAMP).with_suffix(""))
+    if name not in MAY_IMPORT and name.startswith("drivers/"):
+        name = "drivers/*"
+    assert name in MAY_IMPORT, f"{name} has no row in MAY_IMPORT"
+    extra = imports(file) - set(MAY_IMPORT[name].split())
+    assert not extra, f"{name} may not import {sorted(extra)}"
+
+
+@pytest.mark.parametrize("file", sorted(HOST.rglob("*.py")), ids=lambda f: f.name)
+def test_a_foreign_library_is_known_to_one_host_file(file):
+    for library, owner in OWNER.items():
+        assert library not in imports(file) or file.stem == owner, (
+            f"{file.name} imports {library}, which belongs to {owner}.py"
+        )
+    assert "cli" not in imports(file) or file.stem in ("cli", "__main__")
+
+
+@pytest.mark.parametrize("file", sorted(HOST.rglob("*.py")), ids=lambda f: f.name)
+def test_of_the_firmware_the_host_knows_wire_and_codec(file):
+    text = file.read_text()
+    known = set(re.findall(r"^\s*from lamp(?:\.(\w+))? import", text, re.M))
+    known |= set(re.findall(r"^\s*from lamp import (.+)$", text, re.M)) - {""}
+    names = {n.strip() for k in known for n in k.split(",")} - {"", "lamp"}
+    if file.stem != "replay":
+        assert names <= {"wire", "codec", "VERSION"}, f"{file.name} imports {names} of lamp"
+
+
+def test_the_simulator_is_asked_for_nowhere_in_the_firmware():
+    for file in LAMP.rglob("*.py"):
+        assert not re.search(r"simulat|sys\.platform|firmware.sim", file.read_text()), file
+
+
+def test_every_make_target_says_what_it_is_for():
+    for line in (ROOT / "Makefile").read_text().splitlines():
+        if re.match(r"[a-z0-9-]+:(?!=)", line):
+            assert "## " in line, line
+
+
+def test_every_requirement_is_pinned():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for wanted in project["dependencies"] + sum(project["optional-dependencies"].values(), []):
+        assert "==" in wanted, wanted
+
+
+def test_no_registry_host_is_named():
+    hosts = "|".join(
+        ("pypi" + r"\.org", "pythonhosted", "deb" + r"\.debian", "registry" + r"\.npm")
+    )
+    for file in ROOT.rglob("*"):
+        if file.is_file() and not set(file.parts) & {".git", ".venv", ".cache", "build"}:
+            if (
+                file.suffix in {".py", ".md", ".sh", ".toml", ".txt", ""}
+                and file.stat().st_size < 1e6
+            ):
+                assert not re.search(hosts, file.read_text(errors="replace")), file
