@@ -52,7 +52,7 @@ def find32() -> list[str]:
     binary = usr / "bin" / "micropython"
     if not binary.exists():
         raise Missing(
-            "no 32-bit micropython: run `make setup` on a Debian or Ubuntu machine (its apt fetches "
+            "no 32-bit micropython: run `make setup` on Debian or Ubuntu (its apt fetches "
             "the i386 package into .cache/), or set $MICROPYTHON32"
         )
     return [
@@ -68,7 +68,7 @@ def find(bits: int) -> list[str]:
 
 
 def fetch32() -> None:
-    """Fetch and unpack the i386 build; raises Missing where there is no apt or no Debian mirror."""
+    """Fetch and unpack the i386 build; Missing where there is no apt or no Debian mirror."""
     if (CACHE / "usr" / "bin" / "micropython").exists():
         return
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:

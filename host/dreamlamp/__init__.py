@@ -1,3 +1,3 @@
-"""Dreamlamp's host tools: what runs on the laptop. Of the firmware it imports `wire` and `codec`."""
+"""Dreamlamp's host tools: what runs on the laptop. Of the lamp it knows `wire`, `codec`."""
 
 __version__ = "0.1.0"
