@@ -38,9 +38,9 @@ MAY_IMPORT = {
     "nightlog": "wire codec compat struct binascii hashlib",
     "server": "wire nightlog hashlib struct",
     "night": "asyncio array lamp struct " + " ".join(PURE),
-    "board": "drivers machine esp32 os gc time asyncio binascii wire settings",
+    "board": "drivers bluetooth machine esp32 os gc time asyncio binascii wire settings",
     "settings": "struct binascii wire",
-    "main": "board night machine asyncio sys gc wire time",
+    "main": "board night machine asyncio sys gc io wire time",
     "drivers/__init__": "",
     "drivers/*": "machine bluetooth time asyncio struct array wire compat",
 }
