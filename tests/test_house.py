@@ -40,9 +40,9 @@ MAY_IMPORT = {
     "mind": "wire loops staging wake",
     "diary": "wire codec compat struct array VERSION",
     "night": "asyncio array wire compat diary heart mind nightlog server",
-    "board": "drivers machine esp32 os gc time asyncio binascii wire settings",
+    "board": "drivers bluetooth machine esp32 os gc time asyncio binascii wire settings",
     "settings": "struct binascii wire",
-    "main": "board night machine asyncio sys gc wire time",
+    "main": "board night machine asyncio sys gc io wire time",
     "drivers/__init__": "",
     "drivers/*": "machine bluetooth time asyncio struct array wire compat",
 }
