@@ -19,6 +19,8 @@ PURE = (
     "heart",
     "staging",
     "loops",
+    "cie",
+    "ramp",
     "wake",
     "nightlog",
     "server",
@@ -34,7 +36,9 @@ MAY_IMPORT = {
     "stagemodel": "",
     "staging": "wire compat array stagemodel",
     "loops": "wire compat array",
-    "wake": "wire compat array",
+    "cie": "compat",
+    "ramp": "compat",
+    "wake": "cie ramp wire compat array",
     "nightlog": "wire codec compat struct binascii hashlib",
     "server": "wire nightlog hashlib struct",
     "mind": "wire loops staging wake",
@@ -44,7 +48,7 @@ MAY_IMPORT = {
     "settings": "struct binascii wire",
     "main": "board night machine asyncio sys gc io wire time",
     "drivers/__init__": "",
-    "drivers/*": "machine bluetooth time asyncio struct array wire compat",
+    "drivers/*": "machine bluetooth time asyncio struct array wire compat cie",
 }
 # a foreign library is known to one file of the host
 OWNER = {
