@@ -28,7 +28,7 @@ PURE = (
 # file of lamp/: what it may import. A new file fails until it has a row.
 MAY_IMPORT = {
     "__init__": "",
-    "compat": "micropython",
+    "compat": "micropython typing",
     "wire": "compat struct array binascii",
     "codec": "compat array",
     "dsp": "compat array",
