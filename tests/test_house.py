@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "staging": "wire compat array stagemodel",
     "loops": "wire compat array",
     "wake": "wire compat array",
-    "nightlog": "wire codec compat struct binascii hashlib",
+    "nightlog": "wire compat array struct binascii hashlib",
     "server": "wire nightlog hashlib struct",
     "night": "asyncio array lamp struct " + " ".join(PURE),
     "board": "drivers machine esp32 os gc time asyncio binascii wire settings",
