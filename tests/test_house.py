@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "cie": "compat",
     "ramp": "compat",
     "wake": "cie ramp wire compat array",
-    "nightlog": "wire codec compat struct binascii hashlib",
+    "nightlog": "wire compat array struct binascii hashlib",
     "server": "wire nightlog hashlib struct",
     "mind": "wire loops staging wake",
     "diary": "wire codec compat struct array VERSION",
