@@ -83,6 +83,7 @@ STATUS_LAYOUT = "<BBBBHBBBHH"
 
 KEY_MODE = const(1)  # u8
 KEY_CONSENT = const(2)  # policy version u8, unix_s u32; all zero withdraws
+KEY_LIVE = const(3)  # u8: 1 lets Heart Rate be notified live
 
 # What the sleeper consents to (dreamlamp/consent.py has the words). A new policy asks again.
 POLICY = const(1)
