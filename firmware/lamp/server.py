@@ -146,17 +146,18 @@ class Server:
         if key == wire.KEY_LIVE:
             return self.put("<B", self.settings.get("live", 0))
         if key == wire.KEY_CONSENT:
-            return self.put("5s", self.settings.get("consent", bytes(5)))
+            return self.put("5s", self.settings.get("consented", bytes(5)))
         return -wire.NOT_FOUND
 
     def set(self, request):
         key, value = (request[2] if len(request) > 2 else 0), request[3:]
         if key == wire.KEY_MODE and len(value) == 1 and value[0] <= wire.ACT:
-            self.night.set_mode(value[0])
+            self.night.set("mode", value[0])
         elif key == wire.KEY_LIVE and len(value) == 1 and value[0] <= 1:
             self.settings.set("live", value[0])
         elif key == wire.KEY_CONSENT and len(value) == 5:
-            self.settings.set("consent", bytes(value))
+            self.settings.set("consented", bytes(value))
+            self.night.set("consent", value[0])
         else:
             return -wire.BAD_REQUEST
 
