@@ -11,6 +11,8 @@ import struct
 from array import array
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from lamp import codec, wire
@@ -27,7 +29,6 @@ BOOT_FIELDS = (
     "night", "boot", "cause", "second", "protocol", "major", "minor", "patch", "kit", "mode",
     "rate_mhz", "rescues", "policy", "ceiling", "shift", "epoch",
 )  # fmt: skip
-BREAK_EVENTS = (wire.SENSOR_FAULT, wire.SAMPLES_LOST, wire.LOG_FULL, wire.FLASH_FAULT)
 
 
 class BadNight(DreamlampError):
@@ -91,6 +92,11 @@ class Clock:
     unix_s: int
     utc_offset_min: int
 
+    @property
+    def born_s(self) -> int:
+        """Unix time of that power-up."""
+        return self.unix_s - self.second
+
 
 class Beats:
     """Beats of one epoch as codec unpacks them; the arrays are as long as there are beats."""
@@ -117,13 +123,13 @@ class Night:
     """One night. `epochs` maps each name of COLUMNS to a numpy array over the epochs."""
 
     raw: bytes
-    boots: list[Boot]
+    boots: list[Boot]  # one for each stretch of the night
     epochs: dict[str, np.ndarray]
     beats: list[Beats]
     events: list[Event] = field(default_factory=list)
     clocks: list[Clock] = field(default_factory=list)
     ppg: list[Ppg] = field(default_factory=list)
-    baselines: list[bytes] = field(default_factory=list)
+    baselines: list[tuple[int, bytes]] = field(default_factory=list)  # (nights before, learnt)
     end: int = 0
     unknown: int = 0  # frames of a kind this host does not know
     lost_bytes: int = 0  # bytes in no whole frame
@@ -140,44 +146,60 @@ class Night:
     def stages(self) -> list[str]:
         return [wire.STAGE_NAMES.get(int(code), "unscored") for code in self.epochs["stage"]]
 
-    def boot_of(self, epoch: int) -> Boot:
-        """The boot within which the epoch numbered `epoch` was measured."""
-        return [b for b in self.boots if b.epoch <= epoch or b is self.boots[0]][-1]
-
-    def offset_of(self, boot: int) -> Clock | None:
-        """The clock reading that dates boot number `boot`, the last one noted."""
+    def clock_of(self, boot: int) -> Clock | None:
+        """The last clock reading noted for power-up number `boot`."""
         found = [c for c in self.clocks if c.boot == boot]
         return found[-1] if found else None
 
-    def start_s(self, epoch: int) -> tuple[float, bool]:
-        """(seconds from the start of the night to that of `epoch`, whether that is certain).
+    @cached_property
+    def starts_s(self) -> list[tuple[float, bool]]:
+        """Of each stretch in `boots`: (seconds into the night, whether that is certain).
 
-        Power cuts leave a hole of unknown length; it is known only when the clock was read
-        before and after it.
+        A power cut leaves a hole; its length is known only if a clock was read before and
+        after it. Otherwise it counts as nothing and what follows is uncertain.
         """
-        first, boot = self.boots[0], self.boot_of(epoch)
-        if boot is first:
-            return (epoch - first.epoch) * wire.EPOCH_S, True
-        before, after = self.offset_of(first.boot), self.offset_of(boot.boot)
-        if before and after:
-            born = after.unix_s - after.second - (before.unix_s - before.second)
-            return born + boot.second - first.second + (
-                epoch - boot.epoch
-            ) * wire.EPOCH_S, True
-        return (epoch - first.epoch) * wire.EPOCH_S, False
+        first = self.boots[0]
+        known = [(0.0, True)]
+        for last, boot in pairwise(self.boots):
+            at, certain = known[-1]
+            before, after = self.clock_of(first.boot), self.clock_of(boot.boot)
+            if boot.boot == last.boot:
+                at += boot.second - last.second
+            elif before and after:
+                at = after.born_s + boot.second - (before.born_s + first.second)
+                certain = True
+            else:
+                at, certain = at + (boot.epoch - last.epoch) * wire.EPOCH_S, False
+            known.append((at, certain))
+        return known
+
+    @cached_property
+    def seconds(self) -> np.ndarray:
+        """Seconds from the start of the night to that of each epoch."""
+        index = self.epochs["index"]
+        stretch = np.searchsorted([b.epoch for b in self.boots], index, side="right") - 1
+        starts = np.array([at for at, _ in self.starts_s])
+        births = np.array([b.epoch for b in self.boots])
+        return starts[stretch] + (index - births[stretch]) * wire.EPOCH_S
+
+    @property
+    def length_s(self) -> float:
+        """Seconds from the start of the night to the end of its last epoch."""
+        return float(self.seconds[-1]) + wire.EPOCH_S if len(self) else 0.0
+
+    def second_of(self, event: Event) -> float:
+        """Seconds from the start of the night to `event`."""
+        stretch = [k for k, b in enumerate(self.boots) if b.epoch <= event.epoch or k == 0][-1]
+        into = (event.epoch - self.boots[stretch].epoch) * wire.EPOCH_S + event.second
+        return self.starts_s[stretch][0] + into
 
     def began(self) -> datetime | None:
-        """Clock time of the night's start, with its UTC offset; None if it is unknown."""
-        for boot in self.boots:
-            clock = self.offset_of(boot.boot)
-            if clock is None:
-                continue
-            into, certain = self.start_s(boot.epoch)
-            if not certain and boot is not self.boots[0]:
-                continue
-            zone = timezone(timedelta(minutes=clock.utc_offset_min))
-            unix = clock.unix_s - clock.second + boot.second - into
-            return datetime.fromtimestamp(unix, zone)
+        """Clock time of the night's start, with its UTC offset; None if nothing tells it."""
+        for boot, (at, certain) in zip(self.boots, self.starts_s):
+            clock = self.clock_of(boot.boot)
+            if clock and certain:
+                zone = timezone(timedelta(minutes=clock.utc_offset_min))
+                return datetime.fromtimestamp(clock.born_s + boot.second - at, zone)
         return None
 
 
@@ -245,7 +267,7 @@ def _take(made: Night, rows: list, frame: Frame) -> None:
     elif frame.kind == wire.PPG:
         made.ppg.append(_read_ppg(payload))
     elif frame.kind == wire.BASELINE:
-        made.baselines.append(payload)
+        made.baselines.append((payload[0], payload[1:]))
     elif frame.kind == wire.END:
         made.end = payload[0]
     else:
