@@ -50,8 +50,10 @@ MAY_IMPORT = {
 OWNER = {
     "bumble": "radio",
     "bleak": "link",
-    "matplotlib": "report",
+    "matplotlib": "drawing",
     "click": "cli",
+    "rich": "terminal",
+    "wfdb": "recordings",
 }
 
 

@@ -241,8 +241,6 @@ def decode(raw: bytes, night: int, note: dict | None = None) -> Night:
         _take(made, rows, frame)
     table = np.array(rows, dtype=np.int64).reshape(len(rows), len(COLUMNS))
     made.epochs = {name: table[:, i].copy() for i, name in enumerate(COLUMNS)}
-    if "clock" in made.note:
-        made.clocks.append(Clock(**made.note["clock"]))
     if made.boots[0].protocol != wire.PROTOCOL:
         raise BadNight(
             f"night {night} speaks protocol {made.boots[0].protocol}, this host "

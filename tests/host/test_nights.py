@@ -11,7 +11,7 @@ from dreamlamp.library import Library, NoSuchNight
 from dreamlamp.sleepstats import statistics
 from dreamlamp.summary import summarise
 from lamp import wire
-from nightmaker import CODES, Maker
+from nightmaker import CODES, Maker, keep
 
 
 def whole_night(count=40):
@@ -69,13 +69,16 @@ def test_the_clock_dates_the_night():
     assert night.began() == datetime.fromisoformat("2026-03-02T00:00:10+01:00")
 
 
-def test_without_a_clock_the_date_is_unknown_until_the_host_notes_one():
+def test_without_a_clock_the_date_is_unknown():
+    assert nights.decode(Maker().boot().epoch().end().raw(), 7).began() is None
+
+
+@pytest.mark.parametrize("boot, told", [(3, True), (4, False)])  # another power-up tells nothing
+def test_what_the_syncing_host_noted_dates_the_night(tmp_path, boot, told):
     raw = Maker().boot().epoch().end().raw()
-    assert nights.decode(raw, 7).began() is None
-    note = {"clock": {"boot": 3, "second": 200, "unix_s": 1772406000, "utc_offset_min": 0}}
-    assert nights.decode(raw, 7, note).began().timestamp() == 1772406000 - 100
-    note["clock"]["boot"] = 4  # another power-up tells nothing
-    assert nights.decode(raw, 7, note).began() is None
+    clock = {"boot": boot, "now_s": 200, "unix_s": 1772406000.2, "utc_offset_min": 0}
+    began = library.read(keep(raw, tmp_path, clock=clock)).began()
+    assert (began and began.timestamp()) == (1772406000 - 100 if told else None)
 
 
 def broken_night(*clocks):
@@ -162,14 +165,14 @@ def test_agreement_with_others_stages_is_kappa():
     assert found["kappa"] == pytest.approx((0.8 - chance) / (1 - chance))
 
 
-def test_the_library_keeps_a_night_and_notices_damage(tmp_path):
-    held = Library(tmp_path / "nights")
-    path = held.add(whole_night().raw(), 7, {"lamp": "virtual"})
-    assert held.add(whole_night().raw(), 7, {"lamp": "other"}) == path
-    assert held.find("last") == held.find("7") == held.find(path.stem) == path
+def test_the_library_finds_a_night_and_notices_damage(tmp_path):
+    path = keep(whole_night().raw(), tmp_path, clock=None)
+    held = Library(tmp_path)
+    assert held.find("last") == held.find("7") == held.find("3F2A") == held.find(str(path)) == path
+    library.annotate(path, source={"heart": "synthetic"})
     night = library.read(path)
-    assert night.note["lamp"] == "virtual" and len(night) == 40
-    assert sorted(p.suffix for p in held.folder.iterdir()) == [".json", ".night"]
+    assert night.note["source"]["heart"] == "synthetic" and night.note["lamp"] == "3F2A"
+    assert len(night) == 40
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(DreamlampError, match="sync it again"):
         library.read(path)
@@ -178,7 +181,7 @@ def test_the_library_keeps_a_night_and_notices_damage(tmp_path):
 def test_an_absent_night_is_answered_with_what_to_do(tmp_path):
     with pytest.raises(NoSuchNight, match="dreamlamp sync"):
         Library(tmp_path).find("last")
-    Library(tmp_path).add(whole_night().raw(), 7, {})
+    keep(whole_night().raw(), tmp_path)
     with pytest.raises(NoSuchNight, match="dreamlamp nights"):
         Library(tmp_path).find("8")
 
