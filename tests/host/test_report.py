@@ -4,12 +4,11 @@ import re
 
 import numpy as np
 import pytest
-from lamp import wire
-from nightmaker import CODES, Maker, as_lived
-
 from dreamlamp import drawing, nights, report
 from dreamlamp.sleeper import sleeper
 from dreamlamp.summary import summarise
+from lamp import wire
+from nightmaker import CODES, Maker, as_lived
 
 LIVED = as_lived(sleeper(1, loop=True))
 NOTE = {"source": {"heart": "synthetic", "name": "seed 1"}}
