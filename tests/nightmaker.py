@@ -45,7 +45,7 @@ class Maker:
 
     def frame(self, kind, payload):
         head = bytes((kind, len(payload))) + bytes(payload)
-        crc = binascii.crc32(head, self.night)
+        crc = binascii.crc32(struct.pack("<H", self.night) + head)
         self.frames.append(head + struct.pack("<I", crc))
         return self
 

@@ -27,5 +27,11 @@ except ImportError:  # CPython
         viper = native
 
 
-# viper's type names, so that an annotated function also runs under CPython
-ptr8 = ptr16 = ptr32 = uint = None
+MYPY = False  # the type checker takes it for true
+if MYPY:
+    from typing import Any as ptr8
+    from typing import Any as ptr16
+    from typing import Any as ptr32
+    from typing import Any as uint
+else:  # viper's type names, so that an annotated function also runs under CPython
+    ptr8 = ptr16 = ptr32 = uint = None

@@ -84,6 +84,10 @@ STATUS_LAYOUT = "<BBBBHBBBHH"
 KEY_MODE = const(1)  # u8
 KEY_CONSENT = const(2)  # policy version u8, unix_s u32; all zero withdraws
 
+# What the sleeper consents to (dreamlamp/consent.py has the words). A new policy asks again.
+POLICY = const(1)
+POLICY_THIRD = const(0x80)  # with it: a random third of the rescues may stay dark
+
 IDLE = const(0)  # states
 RECORDING = const(1)
 SAFE = const(2)
@@ -146,11 +150,11 @@ SAMPLES_LOST = const(5)  # a: samples
 LOG_FULL = const(6)
 LOOP = const(7)  # the detector saw a loop. a: score, b: threshold, c: kind
 RESCUE = const(8)  # the lamp raised its light. a: score, b: threshold, c: rescue number
-REFUSED_RESCUE = const(9)  # a: score, b: threshold, c: reason
-SETTLED = const(10)  # outcomes of a rescue
+REFUSED_RESCUE = const(9)  # a: score, b: threshold, c: reason (WHY_*)
+SETTLED = const(10)  # outcomes of a rescue. a: score, b: seconds since it began, c: 1 if lit
 WOKE = const(11)
 NO_RESPONSE = const(12)
-LIGHT_OFF = const(13)  # c: reason
+LIGHT_OFF = const(13)  # a: highest level (L*), b: seconds since it rose, c: reason
 MODE_SET = const(14)  # a: mode
 CLOCK_SET = const(15)
 SYNC_BEGAN = const(16)
@@ -174,6 +178,45 @@ EVENT_NAMES = (
     "clock set",
     "sync began",
     "flash fault",
+)
+
+# why the light stays dark or goes dark: value c of REFUSED_RESCUE, LIGHT_OFF
+WHY_MODE = const(1)  # mode off
+WHY_OBSERVE = const(2)  # all limits kept: in mode act the light would have risen
+WHY_CONSENT = const(3)  # none, or one to another policy
+WHY_BASELINE = const(4)  # too few nights of baseline
+WHY_OBSERVING = const(5)  # too few nights of observing
+WHY_BUTTON = const(6)  # the sleeper said no for this night
+WHY_CAP = const(7)  # the night's rescues are used up
+WHY_BETWEEN = const(8)  # too soon after the last
+WHY_EARLY = const(9)  # too little sleep so far
+WHY_DOSE = const(10)  # the night's light is used up
+WHY_BLIND = const(11)  # the light itself may have moved the heart
+WHY_AWAKE = const(12)  # not asleep
+WHY_SIGNAL = const(13)  # no finger, or no trustworthy heart
+WHY_THIRD = const(14)  # the dark third: the sleeper agreed to it
+WHY_SETTLED = const(15)  # the sleeper settled
+WHY_DONE = const(16)  # the profile ran to its end
+WHY_CLOCK = const(17)  # the time is not known
+WHY_NAMES = (
+    "?",
+    "mode off",
+    "observing only",
+    "no consent to this policy",
+    "too few nights of baseline",
+    "too few nights of observing",
+    "button",
+    "rescues of the night used up",
+    "too soon after the last",
+    "too little sleep so far",
+    "light of the night used up",
+    "blind to its own light",
+    "awake",
+    "no signal",
+    "dark third",
+    "settled",
+    "ran to its end",
+    "clock unknown",
 )
 
 # kinds of loop

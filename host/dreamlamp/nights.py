@@ -225,7 +225,7 @@ def _frame_at(raw: bytes, at: int, night: int) -> Frame | None:
     if end + 4 > len(raw) or not raw[at]:
         return None
     (crc,) = struct.unpack_from("<I", raw, end)
-    if binascii.crc32(raw[at:end], night) != crc:
+    if binascii.crc32(raw[at:end], binascii.crc32(struct.pack("<H", night))) != crc:
         return None
     return Frame(raw[at], raw[at + 2 : end], at)
 

@@ -1,0 +1,123 @@
+"""What the firmware uses of the chip's `esp32` module: NVS and raw flash partitions.
+
+NVS lives in nvs.json (bytes as hex); what was not committed is lost. A partition behaves as
+observed on a real image: `writeblocks` with an offset only clears bits, without one it erases
+the block first. Times are charged to `time`.
+"""
+
+import binascii
+import json
+import time
+
+import world
+from flash import Flash
+
+ERASE_US, PAGE_US, PAGE, READ_US_PER_KB = 45000, 700, 256, 100
+NOT_FOUND, WRONG_TYPE = -4354, -4355
+
+
+def _stored():
+    try:
+        with open(world.folder + "/nvs.json") as file:
+            return json.load(file)
+    except OSError:
+        return {}
+
+
+class NVS:
+    """Settings of one namespace: i32 and blobs, keys of at most 15 characters."""
+
+    def __init__(self, namespace):
+        self._name = namespace
+        self._values = _stored().get(namespace, {})
+
+    def _get(self, key, kind):
+        if key not in self._values:
+            raise OSError(NOT_FOUND, "ESP_ERR_NVS_NOT_FOUND")
+        value = self._values[key]
+        if not isinstance(value, kind):
+            raise OSError(NOT_FOUND, "ESP_ERR_NVS_NOT_FOUND")
+        return value
+
+    def _set(self, key, value):
+        if not 0 < len(key) <= 15:
+            raise OSError(-4361, "ESP_ERR_NVS_KEY_TOO_LONG")
+        self._values[key] = value
+
+    def get_i32(self, key):
+        return self._get(key, int)
+
+    def set_i32(self, key, value):
+        self._set(key, value)
+
+    def get_blob(self, key, buf):
+        blob = binascii.unhexlify(self._get(key, str))
+        if len(blob) > len(buf):
+            raise OSError(-4364, "ESP_ERR_NVS_INVALID_LENGTH")
+        buf[: len(blob)] = blob
+        return len(blob)
+
+    def set_blob(self, key, blob):
+        self._set(key, binascii.hexlify(blob).decode())
+
+    def erase_key(self, key):
+        if key not in self._values:
+            raise OSError(NOT_FOUND, "ESP_ERR_NVS_NOT_FOUND")
+        del self._values[key]
+
+    def commit(self):
+        time.charge_us(2 * PAGE_US)
+        if world.alive:
+            stored = _stored()
+            stored[self._name] = self._values
+            world.replace(world.folder + "/nvs.json", json.dumps(stored))
+
+
+class Partition:
+    """The raw partition `nights`: 384 blocks of 4096."""
+
+    TYPE_APP, TYPE_DATA = 0, 1
+    BOOT, RUNNING = 0, 1
+    SECTORS, SECTOR = 384, 4096
+
+    def __init__(self, label):
+        if label != "nights":
+            raise OSError(-2, "ENOENT")
+        self._flash = Flash(world.folder + "/flash.bin", self.SECTORS)
+
+    @classmethod
+    def find(cls, type=0, subtype=0xFF, label=None, block_size=4096):
+        if type == cls.TYPE_DATA and label in (None, "nights") and subtype in (0xFF, 0x40):
+            return [cls("nights")]
+        return []
+
+    def info(self):
+        size = self.SECTORS * self.SECTOR
+        return (self.TYPE_DATA, 0x40, 0x280000, size, "nights", False)
+
+    def readblocks(self, block, buf, offset=0):
+        time.charge_us(20 + len(buf) * READ_US_PER_KB // 1024)
+        self._flash.read(block * self.SECTOR + offset, buf)
+
+    def writeblocks(self, block, buf, offset=None):
+        if offset is None:
+            for i in range((len(buf) + self.SECTOR - 1) // self.SECTOR):
+                self._erase(block + i)
+            offset = 0
+        address = block * self.SECTOR + offset
+        pages = (address + len(buf) - 1) // PAGE - address // PAGE + 1
+        time.charge_us(pages * PAGE_US)
+        self._flash.program(address, buf)
+
+    def _erase(self, block):
+        time.charge_us(ERASE_US)
+        self._flash.erase(block)
+
+    def ioctl(self, op, arg):
+        if op == 4:
+            return self.SECTORS
+        if op == 5:
+            return self.SECTOR
+        if op == 6:
+            self._erase(arg)
+        return 0
