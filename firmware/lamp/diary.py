@@ -45,13 +45,15 @@ class Diary:
             born["consent"],
             born["ceiling"],
             born["shift"],
+            born["nights"],
+            born["allowed"],
+            born["full_lux"],
             index,
         )
         self._append(kind, struct.calcsize(wire.BOOT_LAYOUT))
         baseline = born["baseline"]
-        self.frame[0] = born["nights"]
-        self.frame[1 : 1 + len(baseline)] = baseline
-        self._append(wire.BASELINE, 1 + len(baseline))
+        self.frame[: len(baseline)] = baseline
+        self._append(wire.BASELINE, len(baseline))
 
     def epoch(self, epoch, beats):
         """One epoch and its beats."""
@@ -66,17 +68,14 @@ class Diary:
     def clock(self, boot, second, unix_s, offset_min):
         """At `second` of `boot` it was `unix_s`; dates the open night, or the newest one."""
         self._pack(wire.CLOCK_LAYOUT, boot, second, unix_s, offset_min)
-        size = struct.calcsize(wire.CLOCK_LAYOUT)
-        if self.log.open_id:
-            self._append(wire.CLOCK, size)
-        else:
-            self.log.append_late(wire.CLOCK, self.frame, size)
+        self.log.append_late(
+            self.log.newest, wire.CLOCK, self.frame, struct.calcsize(wire.CLOCK_LAYOUT)
+        )
 
     def end(self, reason, epochs):
         """The night is over."""
         self._pack("<BH", reason, epochs)
         self._append(wire.END, 3)
-        self.log.close()
 
     # --- the raw minute -------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ class Night:
         self.heart = Heart(rate_hz)
         self.epoch = wire.Epoch()
         self.mind = Mind(settings)
-        self.state = wire.IDLE
+        self.state = wire.IDLE  # or wire.RECORDING
         self.now_s = 0
         self.due_s = wire.EPOCH_S  # when the epoch that is being filled ends
         self.worn_epochs = 0  # in a row
@@ -74,11 +74,12 @@ class Night:
         if self.lost:
             epoch.flags |= wire.F_LOST
         self.heart.close(epoch, EPOCH_MS)
+        self.mind.wake.mark(epoch)
         self._count_wear(epoch.flags & wire.F_WORN)
         if self.state == wire.RECORDING:
             event = self.mind.feed(epoch, self.due_s)
             if event == wire.RESCUE:  # counted for good before any light: a reset forgets nothing
-                self.settings.set("rescues", self.mind.wake.rescues)
+                self._keep_rescues()
             self.diary.epoch(epoch, self.heart.beats)
             if event:
                 self._event(event, self.mind.wake.a, self.mind.wake.b, self.mind.wake.c)
@@ -133,8 +134,8 @@ class Night:
         """Begin a stretch of the night with everything new: heart, mind and epoch."""
         self.state = wire.RECORDING
         self.heart.reset()
-        self.mind = Mind(self.settings)
-        self.epoch.clear(self.log.epochs)
+        self.mind = Mind(self.settings, self.log.open_id)
+        self.epoch.clear(self.log.next_epoch)
         self.worn_epochs = self.unworn_epochs = self.lost = 0
         self.due_s = self.now_s + wire.EPOCH_S
         self.diary.boot(
@@ -158,6 +159,15 @@ class Night:
 
     # --- what a host may ask for --------------------------------------------------------------
 
+    @property
+    def mode(self):
+        return self.mind.born["mode"]
+
+    @property
+    def level(self):
+        """The light now, CIE L* x100."""
+        return self.mind.wake.ramp.level
+
     def set(self, key, value):
         """Change one of the mind's settings: dark first, then judge anew, and the log says so."""
         self.mind.wake.off(self.now_s)
@@ -170,7 +180,11 @@ class Night:
     def lamp_off(self):
         """Dark now, and for the rest of the night."""
         self.mind.wake.off(self.now_s)
-        self._event(wire.LIGHT_OFF)
+        self._keep_rescues()
+        self._event(wire.LIGHT_OFF, c=wire.WHY_BUTTON)
+
+    def _keep_rescues(self):
+        self.settings.set("rescues", self.mind.wake.rescues)
 
     def clock_set(self, unix_s, offset_min):
         """A host said what time it is: date the open night, or the newest one."""
@@ -180,8 +194,8 @@ class Night:
 async def run(board):
     """Keep watch for ever on the parts of `board` (DESIGN.md, Faces)."""
     settings, sensor, clock = board.settings, board.sensor, board.clock
-    boot = (settings.get("boots", 0) + 1) & 0xFFFF
-    settings.set("boots", boot)
+    boot = (settings.get("boot", 0) + 1) & 0xFFFF
+    settings.set("boot", boot)
     log = NightLog(board.flash)
     night = Night(log, settings, sensor.rate_hz, boot, board.reset_cause)
     server = Server(log, night, settings, clock)
