@@ -57,8 +57,10 @@ OWNER = {
     "bumble": "radio bleak_bumble",
     "bleak": "link bleak_bumble",
     "lightgbm": "train",
-    "matplotlib": "report",
+    "matplotlib": "drawing",
     "click": "cli",
+    "rich": "terminal",
+    "wfdb": "recordings",
 }
 
 
