@@ -21,6 +21,7 @@ PURE = (
     "loops",
     "wake",
     "nightlog",
+    "bonds",
     "server",
 )
 # file of lamp/: what it may import. A new file fails until it has a row.
@@ -36,7 +37,8 @@ MAY_IMPORT = {
     "loops": "wire compat array",
     "wake": "wire compat array",
     "nightlog": "wire codec compat struct binascii hashlib",
-    "server": "wire compat struct VERSION",
+    "server": "wire bonds compat struct VERSION",
+    "bonds": "compat",
     "night": "asyncio array lamp struct " + " ".join(PURE),
     "board": "drivers machine esp32 os gc time asyncio binascii wire settings",
     "settings": "struct binascii wire",
@@ -46,7 +48,7 @@ MAY_IMPORT = {
 }
 # a foreign library is known to one file of the host; bleak_bumble is where bleak and Bumble meet
 OWNER = {
-    "bumble": "radio bleak_bumble",
+    "bumble": "radio peripheral bleak_bumble",
     "bleak": "link bleak_bumble",
     "matplotlib": "report",
     "click": "cli",
