@@ -20,6 +20,7 @@ PURE = (
     "staging",
     "loops",
     "wake",
+    "ring",
     "nightlog",
     "server",
 )
@@ -35,7 +36,8 @@ MAY_IMPORT = {
     "staging": "wire compat array stagemodel",
     "loops": "wire compat array",
     "wake": "wire compat array",
-    "nightlog": "wire compat array struct binascii hashlib",
+    "ring": "compat array struct binascii",
+    "nightlog": "ring wire compat struct hashlib",
     "server": "wire nightlog hashlib struct",
     "night": "asyncio array lamp struct " + " ".join(PURE),
     "board": "drivers machine esp32 os gc time asyncio binascii wire settings",

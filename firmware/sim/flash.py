@@ -52,6 +52,7 @@ class Flash:
         self.wear = bytearray(sectors)  # erases of each sector, up to 255
         self.operations = 0  # programs and erases begun
         self.dead = False
+        self.stuck = {}  # address: bits of that byte which never fall
         self._cut = None
         self._weak = []  # [address, bytes] of half-programmed cells, [sector, None] half erased
         self._decays = []  # the same, programmed over since
@@ -89,7 +90,7 @@ class Flash:
             old = self._old(addr + at, len(piece))
             for i in range(len(piece)):
                 if at + i < done:
-                    piece[i] &= old[i]
+                    piece[i] = old[i] & (piece[i] | self.stuck.get(addr + at + i, 0))
                 elif tear == TORN:
                     piece[i] = old[i] & (piece[i] | chance.below(256))
                 else:
