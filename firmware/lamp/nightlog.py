@@ -39,6 +39,7 @@ class NightLog:
         self._offset = self._bytes = 0
         self._ended = False
         self._claim = False  # the first write after a boot says where frames go on
+        self._tail = -1  # and makes firm the last frame: a cut may have left it faint
         self._digest = _NO_DIGEST
         self._damaged = self._walked = 0
         self._at_night = self._at_pos = 0  # the cursor of `read`
@@ -74,6 +75,7 @@ class NightLog:
         self._sector = self._ordinal = -1
         self._offset = self._bytes = self.next_epoch = 0
         self._ended = self._claim = self.full = False
+        self._tail = -1
         self.ring.erase_ahead()
         return self.open_id
 
@@ -158,12 +160,20 @@ class NightLog:
 
     def _room(self, kind, size):
         """Make `_sector` and `_offset` a place for `size` bytes; False if there is none."""
+        if self._tail >= 0:
+            self._make_firm()
         left = self._size - self._offset - size - self._claim
         if self._sector < 0 or left < 0:
             return self._next_sector()
         if left >= _RESERVE or kind in _SMALL or self.ring.erase_ahead():
             return not self._claim or self._go_on_here()
         return False
+
+    def _make_firm(self):
+        if self._load(self._sector, self._tail, self.ring.newest):
+            size = self._frame[1] + wire.FRAME_OVERHEAD
+            self.ring.put(self._sector, self._tail, self._frame, size)
+        self._tail = -1
 
     def _go_on_here(self):
         """The first write after a boot: mark the place before anything is put there."""
@@ -204,7 +214,7 @@ class NightLog:
         last = self._last_byte(sector, end)
         self._offset = end + PIECE if last == end else last + wire.FRAME_MAX
         self.torn += last != end
-        self._claim = True
+        self._claim, self._tail = True, self._last_at
         if not self._ended:
             self.open_id = ring.keep = ring.newest
 
@@ -236,13 +246,13 @@ class NightLog:
 
     def _walk_sector(self, sector, night, visit):
         """Visit the good frames of a sector; return the end of the last."""
-        at, self._walked = HEADER_SIZE, 0
+        at, self._walked, self._last_at = HEADER_SIZE, 0, -1
         while True:
             found = self._seek(sector, at, night)
             if found < 0:
                 return at
             size = self._frame[1] + wire.FRAME_OVERHEAD
-            at = found + size
+            at, self._last_at = found + size, found
             self._walked += size
             visit(self._frame, size)
 

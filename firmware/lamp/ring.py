@@ -102,6 +102,7 @@ class Ring:
         self.programs = self.bytes = self.erases = 0  # done since boot
         self.faults = 0  # programs and erases that did not stick
         self.evicted = self.lost = 0  # synced and unsynced nights given up for room
+        self._dying = []  # first sectors with a deletion mark that a cut may have left faint
         self._owner = array("H", [_FREE] * flash.sectors)
         self._head = bytearray(HEADER_SIZE + 1)
         self._piece = bytearray(PIECE)
@@ -184,15 +185,11 @@ class Ring:
             self._owner[sector] = night | alive.get(night, 0) if alive.get(night, -1) >= 0 else 0
 
     def _marks(self, sector):
-        """-1 deleted, else the bits of the owner; a half-made mark is made whole."""
-        found = 0
-        for where, means in ((DELETED_AT, -1), (SYNCED_AT, _SYNCED)):
-            byte = self._head[where]
-            if _marked(byte) and not found:
-                found = means
-                if byte:
-                    self._fell(sector, where)
-        return found
+        """-1 deleted, else the bits of the owner, of the header just read."""
+        if _marked(self._head[DELETED_AT]):
+            self._dying.append(sector)
+            return -1
+        return _SYNCED if _marked(self._head[SYNCED_AT]) else 0
 
     def _fell(self, sector, where):
         self._head[0] = 0
@@ -268,7 +265,9 @@ class Ring:
         return self.spare >= 0
 
     def _kill(self, sector):
-        """No header may rise again out of a half-done erase."""
+        """No night may rise again out of a faint mark or a half-done erase."""
+        while self._dying:
+            self._fell(self._dying.pop(), DELETED_AT)
         if self.written(sector, 0) < HEADER_SIZE:
             head = self._head
             for i in range(SYNCED_AT):

@@ -4,13 +4,33 @@ Used by tests/both (a few cuts, on MicroPython too), tests/host (every cut) and 
 (random cuts of whole nights).
 """
 
-import io
-
 from lamp import nightlog, wire
 from sim.flash import TEARS, Flash, PowerCut, Sectors
 
 SECTORS, SIZE = 7, 1024
 FRAMES = 50  # into a third sector, so that the synced night must give way
+
+
+class Memory:
+    """A file in RAM that can be filled again: the lamp's heap has no room for many images."""
+
+    def __init__(self):
+        self.bytes, self.at = bytearray(b"\xff" * (SECTORS * SIZE)), 0
+
+    def seek(self, at):
+        self.at = at
+
+    def readinto(self, buf):
+        buf[:] = self.bytes[self.at : self.at + len(buf)]
+
+    def write(self, data):
+        self.bytes[self.at : self.at + len(data)] = data
+
+    def flush(self):
+        pass
+
+
+BASE, SCRATCH = Memory(), Memory()
 
 
 def frame(i):
@@ -44,7 +64,9 @@ def write(log, kept, upto):
 
 def old_nights():
     """An image with an unsynced night of one sector, a synced one of three and three to spare."""
-    flash = Flash(io.BytesIO(b"\xff" * (SECTORS * SIZE)), SECTORS, SIZE)
+    flash = Flash(BASE, SECTORS, SIZE)
+    for sector in range(SECTORS):
+        flash.erase(sector)
     for synced in (False, True):
         log = boot(flash)
         write(log, [], 60 if synced else 12)
@@ -55,10 +77,10 @@ def old_nights():
     return flash
 
 
-def copy(flash):
-    image = bytearray(SECTORS * SIZE)
-    flash.read(0, image)
-    return Flash(io.BytesIO(bytes(image)), SECTORS, SIZE)
+def copy(base):
+    """The one scratch flash, holding what `base` holds."""
+    SCRATCH.bytes[:] = BASE.bytes
+    return Flash(SCRATCH, base.sectors, base.sector_size)
 
 
 def operations(base):
@@ -69,15 +91,30 @@ def operations(base):
 
 
 def check(flash, night, kept):
-    """One boot: every kept frame is there, in order, at most one more, and the night is open."""
+    """One boot: (log, frames there beyond those kept: 0, or 1 that was whole but unconfirmed)."""
     log = boot(flash)
     found = frames(log, night)
-    if len(found) == len(kept) + 1:  # it was whole, only nobody was told
-        kind, data = frame(len(kept))
-        kept.append((kind, bytes(data)))
-    assert found == kept, "kept %d, found %d" % (len(kept), len(found))
-    assert log.open_id == (night if kept else 0), "open %d" % log.open_id
-    return log
+    more = found[len(kept) :]
+    assert found[: len(kept)] == kept, "kept %d, found %d" % (len(kept), len(found))
+    assert more == [whole(len(kept))] * len(more) and len(more) < 2
+    assert log.open_id == (night if found else 0), "open %d" % log.open_id
+    return log, len(more)
+
+
+def whole(i):
+    kind, data = frame(i)
+    return kind, bytes(data)
+
+
+def go_on(flash, night, kept, count):
+    """One boot; check, and write `count` frames; the night gone on with."""
+    log, more = check(flash, night, kept)
+    if count and more:  # from the first write on it is as good as the others
+        kept.append(whole(len(kept)))
+    if not log.open_id:
+        night = log.ring.newest + 1
+    write(log, kept, len(kept) + count)
+    return log, night
 
 
 def die_at(base, operation, tear, whole, seed=1):
@@ -91,13 +128,9 @@ def die_at(base, operation, tear, whole, seed=1):
         raise ValueError("the night is shorter than that")
     except PowerCut:
         pass
-    for more in (0, 1, 6, 20):
+    for count in (0, 1, 6, 20):
         flash.power_on()
-        log = check(flash, night if kept else log.open_id, kept)
-        if not kept:
-            night = log.ring.newest + 1
-        write(log, kept, len(kept) + more)
-        night = log.open_id or night
+        log, night = go_on(flash, night, kept, count)
     assert others[0] in log.ring.nights(), "the unsynced night gave way"
     log.close()
     flash.power_on()

@@ -14,9 +14,13 @@ WAYS = [
     (sim.NOTHING, 0),
     (sim.PREFIX, 1),
     (sim.PREFIX, 9),
+    (sim.PREFIX, 300),
+    (sim.SUFFIX, 1),
+    (sim.SUFFIX, 17),
     (sim.TORN, 0),
     (sim.TORN, 5),
     (sim.WEAK, 0),
+    (sim.FAINT, 0),
     (sim.DONE, 0),
 ]
 BASE = powercut.old_nights()
