@@ -10,7 +10,7 @@ no pin, no log, no clock.
 from . import wire
 from .cie import lux_x10
 from .compat import const
-from .ramp import Ramp
+from .ramp import FADE_MS, Ramp
 
 RESCUES_MAX = const(3)  # a night, whatever the setting; 1 by default
 NO_MORE = const(255)  # `rescues` once the button was pressed: none this night, resets included
@@ -19,9 +19,7 @@ OBSERVED_NIGHTS = const(7)  # and then so many watched, before the light acts
 EARLY_EPOCHS = const(140)  # 70 min of epochs *scored as sleep* by this Wake: the first deep sleep
 BETWEEN_EPOCHS = const(121)  # 60 min from the last light (it may outlive its last epoch by one),
 BETWEEN_S = const(3630)  # by epochs and by the clock, so that neither alone can jump it
-CEILING_LUX_X10 = const(
-    300
-)  # 30 lux at the pillow; the night limits of science.md 5 are lower yet
+CEILING_LUX_X10 = const(300)  # 30 lux at the pillow, the lower end of what nudges gently
 DOSE_X10 = const(180_000)  # 300 lux minutes a night at the pillow, in lux seconds x10
 FULL_LUX = const(254)  # at 0.5 m from 3 W; the calibration replaces it
 
@@ -67,17 +65,9 @@ class Wake:
     """
 
     def __init__(
-        self,
-        mode,
-        consent,
-        ceiling,
-        rescues=0,
-        nights=0,
-        allowed=1,
-        seed=0,
-        full_lux=FULL_LUX,
-        spent=0,
-    ):
+        self, mode, consent, ceiling, rescues=0, nights=0, allowed=1, seed=0,
+        full_lux=FULL_LUX, spent=0,
+    ):  # fmt: skip
         self.mode, self.consent, self.nights, self.seed = mode, consent, nights, seed
         self.rescues = rescues
         self.allowed = min(allowed, RESCUES_MAX)
@@ -93,8 +83,11 @@ class Wake:
         self.top = 0  # highest level in this epoch
         self.slept = self.held = self.calm = self.quiet = 0  # epochs; all but `slept` in a row
         self.dark = BLIND_EPOCHS  # epochs since any light
-        self.since = 0 if rescues else BETWEEN_EPOCHS  # epochs since the last rescue
-        self.free_s = -1 if rescues else 0  # no rescue before this second; -1: an hour from now
+        # Born after a rescue and a reset, it needs 70 min of sleep, which is more than these:
+        self.since, self.free_s = (
+            BETWEEN_EPOCHS,
+            0,
+        )  # epochs since a rescue; none before this second
         self.run = 0  # epoch of the rescue that runs, lit or not; 0 none
         self.lit = self.shining = False  # in this rescue; and its light has no reason to stop yet
         self.peak = self.ended = self.outcome = 0
@@ -135,14 +128,11 @@ class Wake:
             return wire.WHY_DOSE
         self.asked = ASKED_EPOCHS if goal else 0
         self._charge(self._epoch_cost(goal))  # the one that a reset would forget
-        if goal:
-            self.ramp.aim(goal, ASKED_MS)
-        else:
-            self.ramp.fade()
+        self.ramp.aim(goal, ASKED_MS if goal else FADE_MS)
         return 0
 
     def _affords(self, goal):
-        """Say whether the night has light left for a minute more, at `goal` or here, and a fade."""
+        """Say whether the night has light for a minute more at `goal`, or here, and for a fade."""
         most_x10 = (FADE_EPOCHS + 2) * self._epoch_cost(max(goal, self.ramp.level))
         return self.spent + most_x10 <= DOSE_X10
 
@@ -188,8 +178,6 @@ class Wake:
         self._count(epoch)
         if self.asked:
             self._end_asked()
-        if self.free_s < 0:
-            self.free_s = now_s + BETWEEN_S
         if self.run:
             self._watch(epoch, now_s)
         code = self._decide(epoch, now_s) if loop else 0
@@ -219,7 +207,7 @@ class Wake:
     def _watch(self, epoch, now_s):
         """Follow the rescue that runs: stop its light as soon as there is a reason to."""
         self.run += 1
-        if self.run <= LIT_EPOCHS or self.ramp.level:
+        if self.run <= LIT_EPOCHS or epoch.light:
             self.since, self.free_s = 0, now_s + BETWEEN_S
         if self.held >= HELD_EPOCHS:
             self.outcome = wire.WOKE

@@ -1,6 +1,6 @@
 """The light under a million random nights: no limit is exceeded, no step seen, dark is dark.
 
-A sequence is 8-30 happenings (epochs, loops, awakenings, resets, settings, clock jumps, the
+A sequence is 4-12 happenings (epochs, loops, awakenings, resets, settings, clock jumps, the
 button, light asked for) that go on from an evening played before, of which there are a few
 hundred: without them no sequence of that length would be past the first 70 minutes. Epochs
 are all fed; ticks are sampled (three an epoch at random gaps, all 600 in one sequence of 1000
@@ -98,7 +98,7 @@ def happen(world, dice, dense):
     if pick < 0.83:
         epoch(world, dice)
         ticks(world, dice, dense)
-    elif pick < 0.84:
+    elif pick < 0.835:
         for _ in range(dice.choice((5, 30, 115, 121))):
             world.feed(wire.N2, 10, 120)
             ticks(world, dice, False) if world.wake.active() else world.tick(30_000)
@@ -140,7 +140,7 @@ def play(evenings, number, seed):
     world = fork(dice.choice(evenings))
     dense = number % 1000 == 0
     try:
-        for _ in range(dice.randrange(8, 30)):
+        for _ in range(dice.randrange(4, 13)):
             happen(world, dice, dense)
     except Fault as fault:
         return world, f"sequence {number}: {fault}"
