@@ -4,7 +4,7 @@ A sequence is 4-12 happenings (epochs, loops, awakenings, resets, settings, cloc
 button, light asked for) that go on from an evening played before, of which there are a few
 hundred: without them no sequence of that length would be past the first 70 minutes. Epochs
 are all fed; ticks are sampled (three an epoch at random gaps, all 600 in one sequence of 1000
-and in the evenings), and the table says how many. The judge is oracle.World.
+and in the evenings), and the table says how many. The judge is _oracle.World.
 """
 
 import copy
@@ -14,7 +14,7 @@ import time
 
 from lamp import wire
 
-from .oracle import Fault, World
+from ._oracle import Fault, World
 
 NEEDS_DATA = False
 SEQUENCES = 1_000_000

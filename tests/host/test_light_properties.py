@@ -4,7 +4,7 @@ import random
 
 import pytest
 from bench import light
-from bench.oracle import World
+from bench._oracle import World
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lamp import wire
