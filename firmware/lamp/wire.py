@@ -83,11 +83,10 @@ STATUS_LAYOUT = "<BBBBHBBBHH"
 
 KEY_MODE = const(1)  # u8
 KEY_CONSENT = const(2)  # policy version u8, unix_s u32; all zero withdraws
-# 3 is the radio's
+KEY_LIVE = const(3)  # u8: 1 lets Heart Rate be notified live
 KEY_LIGHT = const(4)  # level u8 (L*): light now, within the night's limits; 0 fades it
-KEY_DAWN = const(
-    5
-)  # level u8 (L*), window u8 (min), then deadlines unix_s u32, ascending; empty: none
+# level u8 (L*), window u8 (min), then deadlines unix_s u32, ascending; empty: none
+KEY_DAWN = const(5)
 KEY_WIND_DOWN = const(6)  # level u8 (L*), minutes u8 (to 60)
 KEY_RESCUES = const(7)  # u8: rescues allowed a night, 1 to 3
 KEY_FULL_LUX = const(8)  # u16: lux at the pillow at L* 100, measured once
@@ -136,12 +135,13 @@ EVENT = const(0x04)  # EVENT_LAYOUT
 CLOCK = const(0x05)  # CLOCK_LAYOUT
 PPG = const(0x06)  # PPG_LAYOUT, then samples as codec.pack_samples wrote them
 END = const(0x07)  # reason u8, epochs u16
-BASELINE = const(0x08)  # what the pure files were born with: bytes of loops.Loops.baseline
+BASELINE = const(0x08)  # follows a NIGHT or BOOT: the bytes loops.Loops was born with
 
-# night, boot, reset cause, seconds since boot, protocol, firmware 3 x u8, kit, mode,
-# sample rate in mHz, rescues so far this night, policy version consented to, light ceiling (L*),
-# loop threshold shift (from the morning's answers), epoch index of the first epoch that follows
-BOOT_LAYOUT = "<HHBIBBBBBBHBBBbH"
+# night, boot, reset cause, seconds since boot, protocol, firmware 3 x u8, kit, mode, sample rate
+# in mHz, rescues so far this night, policy consented to, light ceiling (L*), loop threshold
+# shift, nights recorded before, rescues allowed a night, lux at the pillow at full light, and
+# the index of the first epoch that follows
+BOOT_LAYOUT = "<HHBIBBBBBBHBBBbBBHH"
 # code, epoch index, second within it, and three values that WIRE.md names for each code
 EVENT_LAYOUT = "<BHBhhh"
 # boot, seconds since that boot, unix_s, utc_offset_min

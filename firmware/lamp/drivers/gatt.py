@@ -1,0 +1,198 @@
+"""The lamp's GATT services on MicroPython's `bluetooth`: requests in, answers and nights out.
+
+Knows the radio and no product: what a request means is `server`'s affair. One central at a time.
+Notifications are sent until the stack has no buffer left (OSError 12), then tried again
+a few ms later, so there is no rate in here.
+"""
+
+import asyncio
+import struct
+
+import bluetooth
+
+from .. import wire
+from ..compat import const
+
+# event numbers and flags: MicroPython's documentation of `bluetooth`
+_CONNECT = const(1)
+_DISCONNECT = const(2)
+_WRITE = const(3)
+_MTU = const(21)
+_ENCRYPTION = const(28)
+_F_READ = const(0x0002)
+_F_WRITE = const(0x0008)
+_F_NOTIFY = const(0x0010)
+_ENOMEM = const(12)
+
+_INTERVAL_US = const(100_000)  # a scan of 1 s meets ten of them
+_RETRY_MS = const(5)
+_REQUEST_MAX = const(64)
+_QUEUE = const(4)
+_MTU_WANTED = const(247)  # one notification fills one 251-byte link-layer packet
+_ATT_OVERHEAD = const(3)  # opcode and handle of a notification
+_WAIT = const(-1)  # nothing to do until an event
+
+
+def field(kind, data):
+    """One structure of advertising data."""
+    return bytes((len(data) + 1, kind)) + data
+
+
+def time_request(data):
+    """A Current Time value (UTC; 2A2B) as a SET_TIME request, or None if it is not one.
+
+    Days since 1970 from a year that begins in March, so that the leap day comes last.
+    """
+    if len(data) < 7:
+        return None
+    year, month, day, hour, minute, second = struct.unpack_from("<HBBBBB", data)
+    year, month = (year - 1, month + 12) if month < 3 else (year, month)
+    days = 365 * year + year // 4 - year // 100 + year // 400 + (153 * month - 457) // 5 + day
+    unix_s = (days - 719469) * 86400 + hour * 3600 + minute * 60 + second
+    if not 0 <= unix_s < 1 << 32:
+        return None
+    return struct.pack("<BBIh", wire.SET_TIME, 0, unix_s, 0)
+
+
+class Gatt:
+    """The services over one `bluetooth.BLE`; `serve` runs for ever."""
+
+    def __init__(self, ble, settings):
+        self.ble = ble
+        self.settings = settings
+        self.woken = asyncio.ThreadSafeFlag()
+        self.buf = bytearray(_MTU_WANTED - _ATT_OVERHEAD)
+        self.forget()
+
+    def forget(self):
+        """No central: as after power-up."""
+        self.conn = None
+        self.peer = (False, False, False)  # encrypted, bonded, known
+        self.requests = []
+        self.answer = None
+        self.room = memoryview(self.buf)[: 23 - _ATT_OVERHEAD]
+
+    async def serve(self, server):
+        """Advertise, answer `server`'s requests in order and stream what it has to give."""
+        self.start(server.revision)
+        was = -1  # no connection's handle, so that it advertises at once
+        while True:
+            if self.conn != was:
+                was = self.conn
+                server.gone()
+                if was is None:
+                    self.advertise()
+            wait = _WAIT if was is None else self.step(server)
+            if wait == _WAIT:
+                await self.woken.wait()
+            else:
+                await asyncio.sleep_ms(wait)
+
+    def start(self, revision):
+        """Switch the radio on and register the services."""
+        ble, uuid = self.ble, bluetooth.UUID
+        ble.active(True)
+        mac = ble.config("mac")[1]
+        self.name = "Dreamlamp %02X%02X" % (mac[4], mac[5])
+        ble.config(mtu=_MTU_WANTED, gap_name=self.name)
+        ble.irq(self.event)
+        handles = ble.gatts_register_services(
+            (
+                (
+                    uuid(wire.DEVICE_INFORMATION),
+                    ((uuid(wire.SOFTWARE_REVISION), _F_READ),),
+                ),
+                (
+                    uuid(wire.CURRENT_TIME_SERVICE),
+                    ((uuid(wire.CURRENT_TIME), _F_WRITE),),
+                ),
+                (
+                    uuid(wire.HEART_RATE_SERVICE),
+                    ((uuid(wire.HEART_RATE_MEASUREMENT), _F_NOTIFY),),
+                ),
+                (
+                    uuid(wire.SERVICE_UUID),
+                    (
+                        (uuid(wire.CONTROL_UUID), _F_WRITE | _F_NOTIFY),
+                        (uuid(wire.DATA_UUID), _F_NOTIFY),
+                    ),
+                ),
+            )
+        )
+        ((software,), (self.time,), (self.heart,), (self.control, self.data)) = handles
+        ble.gatts_write(software, revision.encode())
+        ble.gatts_set_buffer(self.control, _REQUEST_MAX)  # the stack's own hold 20 bytes
+
+    def advertise(self):
+        """Nothing personal: what it is, and two bytes of the address to tell two apart."""
+        service = bytes(bluetooth.UUID(wire.SERVICE_UUID))
+        self.ble.gap_advertise(
+            _INTERVAL_US,
+            field(0x01, b"\x06") + field(0x09, self.name.encode()),
+            resp_data=field(0x07, service),
+        )
+
+    def event(self, event, data):
+        """What the stack tells, maybe from its own context: note it and wake `serve`."""
+        if event == _WRITE:
+            self.written(data[1])
+        elif event == _CONNECT:
+            self.forget()
+            self.conn = data[0]
+        elif event == _DISCONNECT:
+            self.forget()
+        elif event == _MTU:
+            n = min(data[1] - _ATT_OVERHEAD, len(self.buf))
+            self.room = memoryview(self.buf)[:n]
+        elif event == _ENCRYPTION:
+            self.peer = (bool(data[1]), bool(data[3]), bool(data[1] and data[3]))
+        self.woken.set()
+
+    def written(self, handle):
+        """A central wrote: queue its request; what overflows the queue is dropped."""
+        request = bytes(self.ble.gatts_read(handle))
+        if handle == self.time:
+            request = time_request(request)
+        elif handle != self.control:
+            return
+        if request is not None and len(self.requests) < _QUEUE:
+            self.requests.append(request)
+
+    def step(self, server):
+        """Send one notification; return ms to wait before the next, or _WAIT."""
+        try:
+            server.room = len(self.room)
+            if self.answer is None and self.requests:
+                self.answer = server.handle(self.requests.pop(0), self.peer)
+            if self.answer is not None:
+                self.ble.gatts_notify(self.conn, self.control, self.answer)
+                self.answer = None
+                return 0
+            n = server.pull(self.room)
+            if not n:
+                return _WAIT
+            self.push(server, n)
+            return 0
+        except OSError as error:
+            return _RETRY_MS if error.errno == _ENOMEM else _WAIT
+
+    def push(self, server, n):
+        """Notify the `n` bytes of the night in `room`; give them back if there is no buffer."""
+        try:
+            self.ble.gatts_notify(self.conn, self.data, self.room[:n])
+        except OSError:
+            server.unpull()
+            raise
+
+    def notify_heart(self, bpm, beats):
+        """Heart Rate Measurement with RR intervals in 1/1024 s, if the owner turned it on."""
+        if self.conn is None or not self.settings.get("live", 0):
+            return
+        out = bytearray((0x10, min(bpm, 255)))
+        for i in range(beats.n):
+            if beats.flag[i] == wire.NN and len(out) + 2 <= len(self.room):
+                out.extend(struct.pack("<H", beats.ibi_ms[i] * 128 // 125))
+        try:
+            self.ble.gatts_notify(self.conn, self.heart, out)
+        except OSError:
+            pass  # live values are not worth a retry

@@ -1,0 +1,63 @@
+"""Joins the board and the night; what is left when both fail.
+
+The button held at boot, or three crashes in a row since it was plugged in, start the lamp in
+safe mode: `board.safe`, and no night begins by itself. The last four crashes stay in the
+settings (`crash0` .. `crash3`, in a ring; `crashes` counts them).
+"""
+
+import asyncio
+import gc
+import io
+import sys
+
+import machine
+
+from .board import Board
+
+CRASHES = 4
+CRASH_BYTES = 240  # the end of a traceback, where the cause stands
+STRIKES = 3
+STEADY_S = 600  # a crash after this long is not one in a row
+
+
+def main():
+    """Run the lamp; returns only by a reset."""
+    board = Board(lambda error: crash(board, error))
+    if in_a_row(board) >= STRIKES:
+        board.safe = True
+    gc.collect()
+    board.guard()
+    try:
+        from . import night  # only now: the radio's stack wants its memory first
+
+        asyncio.run(night.run(board))
+        raise RuntimeError("the night returned")
+    except Exception as error:
+        crash(board, error)
+
+
+def in_a_row(board):
+    """Crashes and watchdog bites since the lamp was plugged in or had run for STEADY_S."""
+    strikes = board.settings.get("strikes", 0)
+    if board.reset_cause == machine.PWRON_RESET and strikes:
+        strikes = 0
+        board.settings.set("strikes", 0)
+    elif board.reset_cause == machine.WDT_RESET:  # nobody was left to count it
+        strikes += 1
+        board.settings.set("strikes", strikes)
+    return strikes
+
+
+def crash(board, error):
+    """Dark; keep the end of the traceback; start anew."""
+    board.light.set(0)
+    said = io.StringIO()
+    sys.print_exception(error, said)
+    sys.print_exception(error)
+    settings = board.settings
+    n = settings.get("crashes", 0)
+    settings.set("crash%d" % (n % CRASHES), said.getvalue().encode()[-CRASH_BYTES:])
+    settings.set("crashes", n + 1)
+    steady = board.clock.now_s() >= STEADY_S
+    settings.set("strikes", 1 if steady else settings.get("strikes", 0) + 1)
+    machine.reset()

@@ -1,0 +1,78 @@
+"""A night in the terminal: a short hypnogram and the plain facts. Knows rich and no page."""
+
+from collections import Counter
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .nights import Night
+from .words import duration, loop_sentence, moment, plain_sentences, sure_sentences
+
+ROWS = (("W", "Wake", "yellow"), ("R", "REM", "red"), ("N2", "Light", "blue"),
+        ("N3", "Deep", "magenta"))  # fmt: skip
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+BLOCKS = " ▁▂▃▄▅▆▇█"
+
+
+def show(night: Night, facts: dict) -> None:
+    """Print the night."""
+    for line in hypnogram(night, max(30, min(out.width, 100) - 8)):
+        out.print(line)
+    hours = facts["began"] and f"{moment(facts, 0)} to {moment(facts, night.length_s)}"
+    out.print(f"        {hours or 'clock time unknown'}\n", style="dim")
+    for sentence in plain_sentences(facts):
+        out.print(sentence)
+    out.print(_numbers(facts))
+    for event in facts["events"]:
+        said = loop_sentence(event)
+        if said:
+            out.print(f"{moment(facts, event['second'])}  {said}")
+    if not facts["light_max"]:
+        out.print("The lamp stayed dark all night.")
+    out.print(sure_sentences(facts)[0], style="dim")
+
+
+def hypnogram(night: Night, width: int) -> list[Text]:
+    """Four rows of blocks: how much of each column's time went to that stage."""
+    columns: list[Counter] = [Counter() for _ in range(width)]
+    scale = width / max(night.length_s, 1)
+    for second, stage in zip(night.seconds, night.stages):
+        columns[min(width - 1, int((second + 15) * scale))][stage.replace("N1", "N2")] += 1
+    lines = []
+    for code, name, colour in ROWS:
+        shares = [c[code] / max(1, sum(c.values())) for c in columns]
+        blocks = "".join(BLOCKS[round(share * 8)] for share in shares)
+        lines.append(Text(f"{name:>6}  ", "dim").append(blocks, colour))
+    return lines
+
+
+def _numbers(facts: dict) -> Table:
+    found, heart = facts["statistics"], facts["heart"]
+    table = Table(box=None, show_header=False, padding=(0, 3, 0, 0))
+    efficiency = "-" if found["se"] is None else f"{found['se']:.0f} %"
+    rate = "-" if heart["mean_bpm"] is None else f"{heart['mean_bpm']:.0f} bpm"
+    table.add_row("asleep", duration(found["tst"]), "fell asleep after", duration(found["sol"]))
+    table.add_row("in bed", duration(found["tib"]), "awake in between", duration(found["waso"]))
+    table.add_row("efficiency", efficiency, "first REM after", duration(found["lat_rem"]))
+    shares = (f"{duration(found[k])} {n}" for k, n in (("n3", "deep"), ("rem", "REM")))
+    table.add_row("heart", rate, "of it", ", ".join(shares))
+    return table
+
+
+def listing(rows: list[dict]) -> Table:
+    """The library as a table."""
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for name in ("night", "began", "worn", "asleep", "REM", "loops", "ended by", "heart"):
+        table.add_column(name)
+    for row in rows:
+        facts = row["facts"]
+        began = facts["began"][:16].replace("T", " ") if facts["began"] else "unknown"
+        found = facts["statistics"]
+        table.add_row(
+            row["name"], began, duration(facts["worn_min"]), duration(found["tst"]),
+            duration(found["rem"]), str(len(facts["loops"])), facts["end_reason"],
+            facts["source"].get("heart", ""),
+        )  # fmt: skip
+    return table

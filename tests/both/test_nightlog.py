@@ -1,0 +1,194 @@
+"""The log keeps what it was given: append, read, resume, sync, delete, the ring."""
+
+import binascii
+import hashlib
+import io
+import struct
+
+from lamp import nightlog, wire
+from sim.flash import Flash, Sectors
+
+SIZE = 1024  # small sectors: the same code, sooner at every border
+
+
+def chip(sectors=12, size=SIZE):
+    return Flash(io.BytesIO(b"\xff" * (sectors * size)), sectors, size)
+
+
+def boot(flash):
+    return nightlog.NightLog(Sectors(flash))
+
+
+def payload(index, n=51):
+    data = bytearray((index * 7 + i * i) & 255 for i in range(n))
+    data[0], data[1] = index & 255, index >> 8
+    return data
+
+
+def write(log, count, start=0):
+    for i in range(start, start + count):
+        assert log.append(wire.EPOCH, payload(i), 51)
+        log.prepare()
+
+
+def frames(log, night):
+    found = []
+    log.walk(night, lambda frame, size: found.append((frame[0], bytes(frame[2 : size - 4]))))
+    return found
+
+
+def begin(log, boot_number=3):
+    night = log.open_night()
+    first = struct.pack(
+        wire.BOOT_LAYOUT, night, boot_number, 1, 77, 1, 0, 1, 0, 1, 1, 50000, 0, 0, 40, 0, 0, 1, 254, 0
+    )
+    assert log.append(wire.NIGHT, first, len(first))
+    return night
+
+
+def test_a_frame_is_the_one_of_wire():
+    log = boot(chip())
+    night = begin(log)
+    write(log, 1)
+    buf = bytearray(400)
+    n = log.read(night, 0, buf)
+    at = 6 + buf[1]
+    body = bytes(buf[at : n - 4])
+    assert body == bytes([wire.EPOCH, 51]) + bytes(payload(0))
+    seed = binascii.crc32(struct.pack("<H", night))
+    assert struct.unpack("<I", bytes(buf[n - 4 : n]))[0] == binascii.crc32(body, seed)
+
+
+def test_a_night_is_read_in_windows_of_any_size():
+    flash = chip()
+    log = boot(flash)
+    night = begin(log)
+    write(log, 60)
+    whole = bytearray(6000)
+    total = log.read(night, 0, whole)
+    for window in (1, 7, 244, 1000):
+        buf, got = bytearray(window), b""
+        while True:
+            n = log.read(night, len(got), buf)
+            if n == 0:
+                break
+            got += bytes(buf[:n])
+            if window == 1 and len(got) > 300:
+                break
+        assert got == bytes(whole[: len(got)])
+    assert log.digest(night) == (total, hashlib.sha256(bytes(whole[:total])).digest())
+    buf = bytearray(100)
+    assert log.read(night, 1234, buf) == 100 and bytes(buf) == bytes(whole[1234:1334])
+    assert log.read(night + 1, 0, buf) == 0
+
+
+def test_a_reset_goes_on_in_the_same_night():
+    flash = chip()
+    log = boot(flash)
+    night = begin(log)
+    for resets in range(5):
+        write(log, 13, resets * 13)
+        log = boot(flash)
+        assert log.open_id == night == log.resume() and log.next_epoch == (resets + 1) * 13
+    log.close()
+    assert [p for k, p in frames(log, night) if k == wire.EPOCH] == [
+        bytes(payload(i)) for i in range(65)
+    ]
+    log = boot(flash)
+    assert log.open_id == 0 and frames(log, night)[-1] == (wire.END, b"\x01" + bytes([65, 0]))
+    assert log.stats["rot"] == log.stats["torn"] == 0
+
+
+def test_a_crash_loop_that_writes_nothing_takes_nothing():
+    flash = chip()
+    begin(boot(flash))
+    before = flash.operations
+    for _ in range(20):
+        log = boot(flash)
+        log.resume()
+        log.prepare()
+    assert flash.operations == before
+
+
+def test_entries_tell_each_night():
+    flash = chip()
+    log = boot(flash)
+    one = begin(log, 3)
+    write(log, 30)
+    log.close()
+    two = begin(log, 4)
+    write(log, 2)
+    for log in (log, boot(flash)):  # noqa: B020
+        a, b = log.entries()
+        assert a == (one, 45 + 30 * 57 - 11 + 9, 30, 0, 3, 77) or a[0] == one
+        assert a[1] == log.digest(one)[0] and a[2:] == (30, 0, 3, 77)
+        assert b == (two, log.digest(two)[0], 2, wire.ENTRY_OPEN, 4, 77)
+
+
+def test_synced_and_deleted_need_the_hash_and_survive_a_reset():
+    flash = chip()
+    log = boot(flash)
+    one = begin(log)
+    sha = log.digest(one)[1]
+    assert not log.mark_synced(one, sha)  # still open
+    log.close()
+    sha = log.digest(one)[1]
+    assert not log.mark_synced(one, bytes(32)) and log.mark_synced(one, sha)
+    two = begin(log)
+    log.close()
+    log = boot(flash)
+    assert [e[3] for e in log.entries()] == [wire.ENTRY_SYNCED, 0]
+    assert not log.delete(one, bytes(32)) and log.delete(one, sha)
+    log = boot(flash)
+    assert [e[0] for e in log.entries()] == [two]
+
+
+def test_the_clock_may_come_late():
+    flash = chip()
+    log = boot(flash)
+    night = begin(log)
+    log.close()
+    clock = struct.pack(wire.CLOCK_LAYOUT, 3, 1, 2, 60)
+    assert log.append_late(night, wire.CLOCK, clock, len(clock))
+    log = boot(flash)
+    assert log.open_id == 0
+    assert log.append_late(night, wire.CLOCK, clock, len(clock))
+    log = boot(flash)
+    assert log.open_id == 0 and [k for k, _ in frames(log, night)] == [1, 7, 5, 5]
+    assert log.mark_synced(night, log.digest(night)[1])
+    assert not log.append_late(night, wire.CLOCK, clock, len(clock))
+    later = begin(log)
+    assert not log.append_late(night, wire.CLOCK, clock, len(clock)) and later == night + 1
+
+
+def test_synced_nights_give_way_first_and_the_oldest_first():
+    flash = chip(8)
+    log = boot(flash)
+    ids = []
+    for _ in range(3):
+        ids.append(begin(log))
+        write(log, 20)
+        log.close()
+    assert log.mark_synced(ids[1], log.digest(ids[1])[1])
+    log = boot(flash)
+    ids.append(begin(log))
+    write(log, 40)
+    assert [e[0] for e in log.entries()] == [ids[0], ids[2], ids[3]]
+    assert log.stats["evicted"] == 1 and log.stats["lost"] == 0
+    write(log, 20, 40)
+    assert [e[0] for e in log.entries()] == [ids[2], ids[3]] and log.stats["lost"] == 1
+    assert len(frames(log, ids[2])) == 22
+
+
+def test_running_full_is_told_and_the_end_still_fits():
+    log = boot(chip(4))
+    night = begin(log)
+    done = 0
+    while log.append(wire.EPOCH, payload(done), 51):
+        log.prepare()
+        done += 1
+    assert log.full and done > 60
+    assert not log.append(wire.EPOCH, payload(done), 51)
+    assert log.append(wire.EVENT, bytes([wire.LOG_FULL] + [0] * 9), 10)
+    log.close(wire.END_FULL)
+    assert [k for k, _ in frames(log, night)] == [1] + [3] * done + [4, 7]

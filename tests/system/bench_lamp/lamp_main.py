@@ -1,0 +1,92 @@
+"""A lamp that is only a radio: the real gatt.py and server.py over nights held in memory.
+
+micropython lamp_main.py RADIO_PORT NIGHT_BYTES [NIGHT_BYTES ...]
+"""
+
+import asyncio
+import hashlib
+import struct
+import sys
+from binascii import crc32
+
+import bluetooth
+import world
+from lamp import server, wire
+from lamp.drivers import gatt
+
+
+def made(night, length):
+    """A night's bytes, the same on every run: whole frames, no two alike."""
+    out = bytearray()
+    while len(out) + wire.FRAME_MAX < length:
+        n = len(out) // 7 % 200 + 20
+        frame = bytes((wire.PPG, n)) + bytes((len(out) // 261 + i * night) & 255 for i in range(n))
+        out.extend(frame + struct.pack("<I", crc32(frame, night)))
+    return out
+
+
+class Log:
+    """The face of nightlog.NightLog over bytearrays."""
+
+    open_id = 0
+
+    def __init__(self, lengths):
+        self.held = {i + 1: made(i + 1, n) for i, n in enumerate(lengths)}
+        self.marked = set()
+
+    def entries(self):
+        for night in sorted(self.held):
+            flags = wire.ENTRY_SYNCED if night in self.marked else 0
+            yield night, len(self.held[night]), 0, flags, 1, 0
+
+    def read(self, night, offset, buf):
+        data = memoryview(self.held[night])[offset : offset + len(buf)]
+        buf[: len(data)] = data
+        return len(data)
+
+    def digest(self, night):
+        return len(self.held[night]), hashlib.sha256(self.held[night]).digest()
+
+    def mark_synced(self, night, sha):
+        self.marked.add(night)
+
+    def delete(self, night, sha):
+        del self.held[night]
+
+
+class Night:
+    """The face of night.Night that server.py knows."""
+
+    state, mode, level = wire.IDLE, wire.OBSERVE, 0
+    epoch = wire.Epoch()
+
+    def set_mode(self, mode):
+        self.mode = mode
+
+    def clock_set(self, unix_s, offset_min):
+        self.clock = (unix_s, offset_min)
+
+    def lamp_off(self):
+        self.level = 0
+
+
+class Clock:
+    def now_s(self):
+        return 77
+
+
+class Settings(dict):
+    def set(self, key, value):
+        self[key] = value
+
+
+async def main():
+    world.outside = ("127.0.0.1", int(sys.argv[1]))
+    settings = Settings()
+    log = Log([int(n) for n in sys.argv[2:]])
+    await gatt.Gatt(bluetooth.BLE(), settings).serve(
+        server.Server(log, Night(), settings, Clock())
+    )
+
+
+asyncio.run(main())
