@@ -1,9 +1,10 @@
 """The ESP32-DevKitC lamp: its pins, and the drivers built on them. Knows no product.
 
-`Board()` is the object `night.run` is given; DESIGN.md lists its members. The radio is switched
-on first: with memory in pieces its stack does not come up.
+`Board(crash)` is the object `night.run` is given; DESIGN.md lists its members. The radio is
+switched on first: with memory in pieces its stack does not come up (micropython#14293).
 """
 
+import asyncio
 import time
 
 import bluetooth
@@ -54,8 +55,10 @@ class Clock:
             self._last = time.ticks_add(self._last, past * 1000)
         return self._s
 
-    def ticks_ms(self):
-        return time.ticks_ms()
+    def now_ms(self):
+        """Milliseconds since boot, modulo 2**30 (twelve days)."""
+        s = self.now_s()
+        return (s * 1000 + time.ticks_diff(time.ticks_ms(), self._last)) & 0x3FFFFFFF
 
 
 class Flash:
@@ -134,9 +137,14 @@ class NoWatchdog:
 
 
 class Board:
-    """Everything on the lamp, dark and asleep. `safe` says that the button was held at boot."""
+    """Everything on the lamp, dark and asleep. `safe` says that the button was held at boot.
 
-    def __init__(self):
+    `crash(error)` is called when a task that was spawned fails: it may not return.
+    """
+
+    def __init__(self, crash):
+        self._crash = crash
+        self._tasks = []
         self.ble = bluetooth.BLE()
         self.ble.active(True)
         machine.freq(CPU_HZ)
@@ -144,13 +152,23 @@ class Board:
         self.reset_cause = machine.reset_cause()
         self.watchdog = NoWatchdog()
         self.button = Button(BUTTON)
-        self.safe = self.button.pressed()
+        self.safe = bool(self.button.pressed())
         self.clock = Clock()
         self.power = Power(SUPPLY)
         self.settings = Settings(esp32.NVS("lamp"))
         self.flash = Flash("nights")
         self.sensor = Max30102(make_bus)
         self.link = Gatt(self.ble, self.settings)
+
+    def spawn(self, function, *args):
+        """Run the coroutine `function(*args)` beside the others, for ever."""
+        self._tasks.append(asyncio.create_task(self._run(function, args)))
+
+    async def _run(self, function, args):
+        try:
+            await function(*args)
+        except Exception as error:  # a lamp without its light's task or its radio's is none
+            self._crash(error)
 
     def guard(self):
         """From now on the chip restarts when nobody feeds the watchdog for WATCHDOG_MS."""

@@ -14,9 +14,9 @@ _ARTEFACT = const(1)
 _FIRST = const(2)
 _ESCAPE = const(15)  # so many ones in a row announce a value in plain bits
 _PLAIN = const(21)  # of this width: an 18-bit sample's second difference, folded
-_T_BIAS = const(1024)  # a beat may be confirmed in the epoch after it
-_USUAL_MS = const(800)  # the interval a first one is compared with
-_TAME = const(2047)  # one surprise must not spoil the parameter for long
+_IBI_BIAS = const(300)  # the usual first interval of an epoch: 45 to 200 a minute
+_USUAL_MS = const(800)  # the interval a beat after a break is compared with
+_K_MIN = const(2)
 
 
 class _Bits:
@@ -114,28 +114,27 @@ def pack_beats(beats, n, out, offset):
     each break; a FIRST beat's own `ibi_ms` is not kept. Never more than BEATS_BYTES bytes: beats
     that would not fit (no heart produces them, see tests) are left off the end.
     """
-    bits, t_ms, ibi_ms, flag = _bits, beats.t_ms, beats.ibi_ms, beats.flag
-    bits.start(out, offset, min(len(out), offset + BEATS_BYTES))
     if n == 0:
         return offset
+    bits, t_ms, ibi_ms, flag = _bits, beats.t_ms, beats.ibi_ms, beats.flag
+    bits.start(out, offset, min(len(out), offset + BEATS_BYTES))
     last = _put_start(bits, t_ms[0], ibi_ms[0], flag[0])
-    mean = _mean_step(ibi_ms, flag, n)
-    bits.put(_k(mean), 4)
-    mean = 16 << _k(mean)
+    k = _best_k(ibi_ms, flag, n, last)
+    bits.put(k - _K_MIN, 3)
     for i in range(1, n):
         at, acc, held = bits.at, bits.acc, bits.held
-        ibi, k = ibi_ms[i], _k(mean)
+        ibi = ibi_ms[i]
         if flag[i] == _NN:
-            z = _fold(ibi - last) + 1
-            bits.put_rice(z, k)
-            last, mean = ibi, mean + ((min(z, _TAME) << 4) - mean >> 3)
+            bits.put_rice(_fold(ibi - last) + 1, k)
+            last = ibi
         else:
-            bits.put_rice(0, k)
-            bits.put(flag[i] == _FIRST, 1)
+            bits.put_rice(0, k)  # no difference: a flagged beat follows
             if flag[i] == _FIRST:
-                bits.put(t_ms[i] - t_ms[i - 1], 16)
+                bits.put(1, 1)
+                bits.put(t_ms[i] - t_ms[i - 1] & 0xFFFF, 16)
             else:
-                bits.put_rice(_fold(ibi - last), k)
+                bits.put(0, 1)
+                bits.put_rice(_fold(ibi - last), k + 3)
         if bits.at + (bits.held > 0) > bits.limit:
             bits.at, bits.acc, bits.held = at, acc, held
             break
@@ -144,52 +143,59 @@ def pack_beats(beats, n, out, offset):
 
 def _put_start(bits, t, ibi, flag):
     """The first beat of an epoch; returns the interval that the next one is compared with."""
-    short = ibi < 2048 and -_T_BIAS <= t < _T_BIAS
-    bits.put(2 if flag == _FIRST else 3 if not short else flag, 2)
-    if flag == _FIRST:
-        bits.put(t & 0xFFFF, 16)
-        return _USUAL_MS
-    if short:
-        bits.put(ibi, 11)
-        bits.put(t + _T_BIAS, 11)
-    else:
-        bits.put(flag, 1)
+    late, width = t + (ibi >> 1), _t_width(ibi)
+    if flag == _NN and 0 <= ibi - _IBI_BIAS < 1024 and 0 <= late < 1 << width:
+        bits.put(0, 1)
+        bits.put(ibi - _IBI_BIAS, 10)
+        bits.put(late, width)
+        return ibi
+    bits.put(4 + flag, 3)
+    if flag != _FIRST:
         bits.put(ibi, 16)
-        bits.put(t & 0xFFFF, 16)
-    return ibi
+    bits.put(t & 0xFFFF, 16)
+    return _USUAL_MS if flag == _FIRST else ibi
 
 
-def _mean_step(ibi_ms, flag, n):
-    """Mean of the folded differences to come, x16."""
-    total = many = 0
-    for i in range(1, n):
-        if flag[i] == _NN:
-            total += min(_fold(ibi_ms[i] - ibi_ms[i - 1]) + 1, _TAME)
-            many += 1
-    return total * 16 // many if many else 512
+def _t_width(ibi):
+    """Bits for where in its interval an epoch begins: -0.5 to at least +0.6 of it."""
+    return 10 if ibi < 930 else 11
+
+
+def _best_k(ibi_ms, flag, n, last):
+    """The Rice parameter that makes these differences shortest (the cost has one valley)."""
+    best, best_cost = _K_MIN, 1 << 29
+    for k in range(_K_MIN, _K_MIN + 8):
+        cost, before = 0, last
+        for i in range(1, n):
+            if flag[i] == _NN:
+                cost += 1 + k + (_fold(ibi_ms[i] - before) + 1 >> k)
+                before = ibi_ms[i]
+        if cost >= best_cost:
+            break
+        best, best_cost = k, cost
+    return best
 
 
 def unpack_beats(buf, offset, end, beats):
     """Fill `beats` from `buf[offset:end]`; return their number. ValueError on hostile bytes."""
-    bits, t_ms, ibi_ms, flag = _bits, beats.t_ms, beats.ibi_ms, beats.flag
-    bits.start(buf, offset, end)
     if offset >= end:
         return 0
+    bits, t_ms, ibi_ms, flag = _bits, beats.t_ms, beats.ibi_ms, beats.flag
+    bits.start(buf, offset, end)
     last = _get_start(bits, beats)
-    mean = 16 << bits.get(4)
-    t, n = t_ms[0], 1
+    k, t, n = bits.get(3) + _K_MIN, t_ms[0], 1
     while not bits.ended():
         if n == len(flag):
             raise ValueError("codec: too many beats")
-        k = _k(mean)
         z = bits.get_rice(k)
         if z:
-            ibi, kind = last + _unfold(z - 1), _NN
-            last, mean = ibi, mean + ((min(z, _TAME) << 4) - mean >> 3)
+            ibi, step, kind = last + _unfold(z - 1), 0, _NN
+            last = ibi
+        elif bits.get(1):
+            ibi, step, kind = 0, bits.get(16), _FIRST
         else:
-            kind = _FIRST if bits.get(1) else _ARTEFACT
-            ibi = 0 if kind == _FIRST else last + _unfold(bits.get_rice(k))
-        t += bits.get(16) if kind == _FIRST else ibi
+            ibi, step, kind = last + _unfold(bits.get_rice(k + 3)), 0, _ARTEFACT
+        t += step + ibi
         if not 0 <= ibi <= 65535 or t > 32767:
             raise ValueError("codec: no such beat")
         t_ms[n], ibi_ms[n], flag[n] = t, ibi, kind
@@ -198,12 +204,14 @@ def unpack_beats(buf, offset, end, beats):
 
 
 def _get_start(bits, beats):
-    kind = bits.get(2)
-    if kind < 2:
-        ibi, t = bits.get(11), bits.get(11) - _T_BIAS
+    if not bits.get(1):
+        kind, ibi = _NN, bits.get(10) + _IBI_BIAS
+        t = bits.get(_t_width(ibi)) - (ibi >> 1)
     else:
-        kind = _FIRST if kind == 2 else bits.get(1)
-        ibi = 0 if kind == _FIRST else bits.get(16)
+        kind = bits.get(2)
+        if kind > _FIRST:
+            raise ValueError("codec: no such flag")
+        ibi = bits.get(16) if kind != _FIRST else 0
         t = bits.get(16)
         t -= (t & 0x8000) << 1
     beats.t_ms[0], beats.ibi_ms[0], beats.flag[0] = t, ibi, kind

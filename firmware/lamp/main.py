@@ -12,7 +12,6 @@ import sys
 
 import machine
 
-from . import night
 from .board import Board
 
 CRASHES = 4
@@ -23,29 +22,42 @@ STEADY_S = 600  # a crash after this long is not one in a row
 
 def main():
     """Run the lamp; returns only by a reset."""
-    board = Board()
-    if board.reset_cause == machine.PWRON_RESET:
-        board.settings.set("strikes", None)
-    if board.settings.get("strikes", 0) >= STRIKES:
+    board = Board(lambda error: crash(board, error))
+    if in_a_row(board) >= STRIKES:
         board.safe = True
     gc.collect()
     board.guard()
     try:
+        from . import night  # only now: the radio's stack wants its memory first
+
         asyncio.run(night.run(board))
-        text = "night.run returned"
+        raise RuntimeError("the night returned")
     except Exception as error:
-        said = io.StringIO()
-        sys.print_exception(error, said)
-        text = said.getvalue()
+        crash(board, error)
+
+
+def in_a_row(board):
+    """Crashes and watchdog bites since the lamp was plugged in or had run for STEADY_S."""
+    strikes = board.settings.get("strikes", 0)
+    if board.reset_cause == machine.PWRON_RESET and strikes:
+        strikes = 0
+        board.settings.set("strikes", 0)
+    elif board.reset_cause == machine.WDT_RESET:  # nobody was left to count it
+        strikes += 1
+        board.settings.set("strikes", strikes)
+    return strikes
+
+
+def crash(board, error):
+    """Dark; keep the end of the traceback; start anew."""
     board.light.set(0)
-    note(board, text)
+    said = io.StringIO()
+    sys.print_exception(error, said)
+    sys.print_exception(error)
+    settings = board.settings
+    n = settings.get("crashes", 0)
+    settings.set("crash%d" % (n % CRASHES), said.getvalue().encode()[-CRASH_BYTES:])
+    settings.set("crashes", n + 1)
+    steady = board.clock.now_s() >= STEADY_S
+    settings.set("strikes", 1 if steady else settings.get("strikes", 0) + 1)
     machine.reset()
-
-
-def note(board, text):
-    """Keep `text` in the ring of crashes and count it."""
-    n = board.settings.get("crashes", 0)
-    board.settings.set("crash%d" % (n % CRASHES), text.encode()[-CRASH_BYTES:])
-    board.settings.set("crashes", n + 1)
-    in_row = board.clock.now_s() < STEADY_S
-    board.settings.set("strikes", board.settings.get("strikes", 0) + 1 if in_row else 1)

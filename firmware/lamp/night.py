@@ -133,7 +133,7 @@ class Night:
     def _stretch(self, kind):
         """Begin a stretch of the night with everything new: heart, mind and epoch."""
         self.state = wire.RECORDING
-        self.heart.reset()
+        self.heart = Heart(self.rate_hz)
         self.mind = Mind(self.settings, self.log.open_id)
         self.epoch.clear(self.log.next_epoch)
         self.worn_epochs = self.unworn_epochs = self.lost = 0

@@ -31,6 +31,8 @@ LIT_EPOCHS = const(16)  # with the fade of 3 min
 JUDGE_EPOCHS = const(30)  # 15 min after it began the outcome is judged
 BLIND_EPOCHS = const(30)  # 15 min after any light no loop is believed: light raises the heart rate
 EPOCH_MS = const(30_000)
+ASKED_MS = const(60_000)
+ASKED_EPOCHS = const(120)  # light that was asked for goes after an hour
 
 AWAKE = const(153)  # posterior of wake, 255 = 1: 0.6 ...
 HELD_EPOCHS = const(2)  # ... held for a minute; a surge of a loop lasts 20-120 s and falls back
@@ -58,12 +60,22 @@ class Wake:
 
     `consent`: the policy consented to (wire.POLICY, with wire.POLICY_THIRD), 0 none; `ceiling` L*;
     `rescues` so far this night; `nights` recorded before it; `allowed` rescues a night; `seed`
-    (u16) deals the dark third; `full_lux` at the pillow when the lamp shines at L* 100. `person`
-    may hold a dawn.Dawn: light that was asked for.
+    (u16) deals the dark third; `full_lux` at the pillow when the lamp shines at L* 100. `spent`,
+    lux s x10, is the light so far that was no rescue's; it is kept over resets as `rescues` is.
+    `person` may hold a dawn.Dawn.
     """
 
     def __init__(
-        self, mode, consent, ceiling, rescues=0, nights=0, allowed=1, seed=0, full_lux=FULL_LUX
+        self,
+        mode,
+        consent,
+        ceiling,
+        rescues=0,
+        nights=0,
+        allowed=1,
+        seed=0,
+        full_lux=FULL_LUX,
+        spent=0,
     ):
         self.mode, self.consent, self.nights, self.seed = mode, consent, nights, seed
         self.rescues = rescues
@@ -73,7 +85,8 @@ class Wake:
         while lux_x10(self.ceiling, full_lux) > CEILING_LUX_X10:
             self.ceiling -= 100
         self.cost_x10 = self._cost()
-        self.dose_x10 = min(rescues, RESCUES_MAX) * self.cost_x10
+        self.spent = spent
+        self.dose_x10 = spent + min(rescues, RESCUES_MAX) * self.cost_x10
         self.ramp = Ramp()
         self.person = None
         self.a = self.b = self.c = 0  # the values of the event that `feed` returned
@@ -85,6 +98,7 @@ class Wake:
         self.run = 0  # epoch of the rescue that runs, lit or not; 0 none
         self.lit = self.shining = False  # in this rescue; and its light has no reason to stop yet
         self.peak = self.ended = self.outcome = 0
+        self.asked = 0  # epochs that light asked for may still shine
 
     def _cost(self):
         """Return the most a whole rescue can cost, lux s x10.
@@ -112,10 +126,43 @@ class Wake:
         ramp = self.ramp
         return bool(ramp.level or ramp.goal or (self.person and self.person.active()))
 
+    def shine(self, level):
+        """Light asked for now, `level` in L*, within the night's limits; return 0 or why not."""
+        goal = max(0, min(level * 100, self.ceiling))
+        if goal and self.rescues == NO_MORE:
+            return wire.WHY_BUTTON
+        if goal and not self._affords(goal):
+            return wire.WHY_DOSE
+        self._stop(wire.WHY_AWAKE)  # a rescue whose sleeper asks for light
+        self.asked = ASKED_EPOCHS if goal else 0
+        self._charge(goal)  # the epoch that a reset would forget
+        self.ramp.aim(goal, ASKED_MS)
+        return 0
+
+    def _affords(self, goal):
+        """Say whether the night has light left for another minute at `goal` and a fade."""
+        return self.dose_x10 + lux_x10(goal, self.full_lux) * 210 <= DOSE_X10
+
+    def _end_asked(self):
+        """Let light that was asked for go when its hour or the night's light is used up."""
+        self.asked -= 1
+        if not self.asked or not self._affords(self.ramp.goal):
+            self.ended = wire.WHY_DOSE if self.asked else wire.WHY_DONE
+            self.asked = 0
+            self.ramp.fade()
+
+    def press(self, now_s):
+        """The button: a dawn that shines is put off, any other light ends for the night."""
+        if self.person and self.person.active() and not self.ramp.level:
+            self.person.snooze(now_s)
+        else:
+            self.off(now_s)
+
     def off(self, now_s):
         """The button: dark at once and for the rest of the night; `rescues` says so."""
         self._stop(wire.WHY_BUTTON)
         self.ramp.cut()
+        self.asked = 0
         if self.person:
             self.person.off(now_s)
         self.rescues = NO_MORE
@@ -136,6 +183,8 @@ class Wake:
         """
         self.mark(epoch)
         self._count(epoch)
+        if self.asked:
+            self._end_asked()
         if self.free_s < 0:
             self.free_s = now_s + BETWEEN_S
         if self.run:
@@ -147,7 +196,7 @@ class Wake:
     def _count(self, epoch):
         """Keep count of sleep, light and calm."""
         self.ramp.heard()
-        self.dose_x10 += lux_x10(epoch.light * 100, self.full_lux) * wire.EPOCH_S
+        self._charge(epoch.light * 100)
         self.slept += epoch.stage != wire.W and epoch.stage != wire.UNSCORED
         self.held = self.held + 1 if epoch.p_w >= AWAKE else 0
         self.dark = 0 if epoch.flags & wire.F_LIGHT else self.dark + 1
@@ -155,6 +204,13 @@ class Wake:
         surge = max(epoch.hr_x10) - epoch.base_bpm * 10
         self.calm = self.calm + 1 if epoch.hr_bpm_x10 and surge < SURGE_X10 else 0
         self.quiet = self.quiet + 1 if epoch.score < QUIET else 0
+
+    def _charge(self, level):
+        """Take an epoch at `level` off the night's light."""
+        dose_x10 = min(lux_x10(level, self.full_lux) * wire.EPOCH_S, DOSE_X10)
+        self.dose_x10 = min(self.dose_x10 + dose_x10, 2 * DOSE_X10)
+        if self.asked or not (self.run and self.lit):
+            self.spent = min(self.spent + dose_x10, DOSE_X10)
 
     def _watch(self, epoch, now_s):
         """Follow the rescue that runs: stop its light as soon as there is a reason to."""

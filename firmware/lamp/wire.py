@@ -84,6 +84,12 @@ STATUS_LAYOUT = "<BBBBHBBBHH"
 KEY_MODE = const(1)  # u8
 KEY_CONSENT = const(2)  # policy version u8, unix_s u32; all zero withdraws
 KEY_LIVE = const(3)  # u8: 1 lets Heart Rate be notified live
+KEY_LIGHT = const(4)  # level u8 (L*): light now, within the night's limits; 0 fades it
+# level u8 (L*), window u8 (min), then deadlines unix_s u32, ascending; empty: none
+KEY_DAWN = const(5)
+KEY_WIND_DOWN = const(6)  # level u8 (L*), minutes u8 (to 60)
+KEY_RESCUES = const(7)  # u8: rescues allowed a night, 1 to 3
+KEY_FULL_LUX = const(8)  # u16: lux at the pillow at L* 100, measured once
 
 # What the sleeper consents to (dreamlamp/consent.py has the words). A new policy asks again.
 POLICY = const(1)
@@ -161,6 +167,7 @@ MODE_SET = const(14)  # a: mode
 CLOCK_SET = const(15)
 SYNC_BEGAN = const(16)
 FLASH_FAULT = const(17)  # a: sector, b: retries
+DAWN = const(18)  # a: level (L*), b: seconds to the deadline, c: 0, or why it cannot come (WHY_*)
 EVENT_NAMES = (
     "?",
     "worn",
@@ -180,6 +187,7 @@ EVENT_NAMES = (
     "clock set",
     "sync began",
     "flash fault",
+    "dawn",
 )
 
 # why the light stays dark or goes dark: value c of REFUSED_RESCUE, LIGHT_OFF

@@ -1,9 +1,10 @@
-"""Start a simulated lamp: micropython firmware/sim/start.py WORLD [FIRMWARE]
+"""Start a simulated lamp: micropython firmware/sim/start.py WORLD [FIRMWARE] | --share
 
 Puts the chip's modules before the built-in ones and runs `lamp.main`, from the folder this one
 lies in or from FIRMWARE. Exit status: 0 the world's time is up, 42 the power was cut,
 43 the chip was reset, 44 the watchdog bit; 1 the firmware fell out of its main loop. Start it
-again on 42 to 44, as the chip would. state.json says what became of it.
+again on 42 to 44, as the chip would. state.json says what became of it. --share prints the bytes
+of heap the simulator itself holds: what -X heapsize must be given beyond the chip's.
 """
 
 import gc
@@ -20,16 +21,19 @@ gc.collect()
 _before = gc.mem_alloc()
 import world  # noqa: E402
 
-world.load(sys.argv[1])
+if sys.argv[1] != "--share":
+    world.load(sys.argv[1])
 import time  # noqa: E402
 
 import esp32  # noqa: E402, F401
-import machine  # noqa: E402, F401
+import machine  # noqa: E402
 
 try:
     import bluetooth  # noqa: F401
 except ImportError:
     pass
+
+sensor = machine.chip()
 gc.collect()
 
 
@@ -71,7 +75,16 @@ def run():
     return CRASHED, world.POWER_ON
 
 
+if sys.argv[1] == "--share":
+    print(Heap.share)
+    sys.exit(0)
 print("simulator: %d bytes of heap are its own" % Heap.share)
 status, cause = run()
-world.write_state(cause=cause, status=status, heap_share=Heap.share, heap_low=Heap.low)
+world.write_state(
+    cause=cause,
+    status=status,
+    heap_share=Heap.share,
+    heap_low=Heap.low,
+    fifo_gap_ms_max=sensor.gap_ms_max if sensor else 0,
+)
 sys.exit(status)

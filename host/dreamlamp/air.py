@@ -79,6 +79,10 @@ class Hands:
         """Bytes notified so far."""
         return self.do("passed")
 
+    def dropped(self) -> int:
+        """Notifications dropped so far."""
+        return self.do("dropped")
+
     def close(self) -> None:
         self.file.close()
         self.socket.close()

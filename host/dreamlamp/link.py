@@ -17,8 +17,9 @@ from lamp import wire
 
 NAME = "Dreamlamp"
 SCAN_S = 10.0
-ANSWER_S = 2.0  # a lamp erasing a sector is silent for up to 0.4 s
-TRIES = 3
+# Waits for an answer before the question is put again, which costs nothing: the lamp does it once.
+# A lamp erasing a sector is silent for up to 0.4 s; the hash of a long night takes seconds.
+ANSWER_S = (0.7, 2.0, 5.0)
 
 
 class LampError(Exception):
@@ -125,13 +126,13 @@ class Link:
     async def request(self, opcode: int, body: bytes = b"") -> bytes:
         """The body of the lamp's answer; asked again if the answer was lost on the way."""
         async with self.turn:
-            self.tag = self.tag % 255 + 1
-            key, message = (opcode, self.tag), bytes((opcode, self.tag)) + body
-            for _ in range(TRIES):
+            message = self._message(opcode, body)
+            key = (opcode, message[1])
+            for patience in ANSWER_S:
                 answer = self.waiting[key] = asyncio.get_running_loop().create_future()
                 try:
                     await self._write(message)
-                    status, *_ = got = await asyncio.wait_for(answer, ANSWER_S)
+                    status, *_ = got = await asyncio.wait_for(answer, patience)
                     break
                 except TimeoutError:
                     continue
@@ -142,6 +143,15 @@ class Link:
         if status != wire.OK:
             raise Refusal(opcode, status)
         return got[1:]
+
+    async def tell(self, opcode: int, body: bytes = b"") -> None:
+        """Send a request whose answer nobody waits for."""
+        async with self.turn:
+            await self._write(self._message(opcode, body))
+
+    def _message(self, opcode: int, body: bytes) -> bytes:
+        self.tag = self.tag % 255 + 1
+        return bytes((opcode, self.tag)) + body
 
     async def _write(self, message: bytes) -> None:
         if self.lost:

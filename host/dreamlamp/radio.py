@@ -221,9 +221,13 @@ class World:
         self.made = 0
         self.loss, self.chance = 0.0, random.Random(0)
         self.passed = 0  # bytes notified since the start
+        self.dropped = 0  # notifications
 
     def drops(self) -> bool:
-        return self.loss > 0 and self.chance.random() < self.loss
+        """Whether the next notification is lost above the link."""
+        dropped = self.loss > 0 and self.chance.random() < self.loss
+        self.dropped += dropped
+        return dropped
 
     def congested(self) -> bool:
         """Whether a host is slow to take what was sent to it."""
@@ -275,8 +279,8 @@ class World:
                 for connection in list(antenna.le_connections.values()):
                     connection.send_ll_control_pdu(ll.TerminateInd(SUPERVISION_TIMEOUT))
                     antenna.on_le_disconnected(connection, SUPERVISION_TIMEOUT)
-        elif name == "passed":
-            return self.passed
+        elif name in ("passed", "dropped"):
+            return getattr(self, name)
         elif self.lamp:
             self.lamp.send("H", json.dumps([name, *args]).encode())
         else:
@@ -305,10 +309,7 @@ async def serve(lamp_port: int, host_port: int, hands_port: int) -> None:
         server = await asyncio.start_server(handler, "127.0.0.1", port)
         ports[name] = server.sockets[0].getsockname()[1]
     print(json.dumps(ports), flush=True)
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    await stopped.wait()
+    await asyncio.Event().wait()
 
 
 def main() -> None:
@@ -316,6 +317,7 @@ def main() -> None:
     for name in ("lamp", "host", "hands"):
         parser.add_argument(f"--{name}-port", type=int, default=0)
     given = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # to be killed is how it ends: not a word
     asyncio.run(serve(given.lamp_port, given.host_port, given.hands_port))
 
 

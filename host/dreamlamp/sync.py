@@ -127,6 +127,7 @@ class Fetch:
         self.early: dict[int, bytes] = {}  # what came after a gap
         self.granted = 0  # the byte up to which the lamp may send
         self.seen = 0  # the furthest byte it has sent
+        self.silent = True  # nothing has come of late
         self.result = Result(entry.night, self.path, "complete", entry.length)
 
     async def run(self) -> Result:
@@ -195,13 +196,16 @@ class Fetch:
         self.granted = offset + credit
         self.seen = min(self.seen, self.granted)
         body = struct.pack("<HII", self.entry.night, offset, credit)
-        await self.link.request(wire.READ, body)
+        # data is answer enough; only after a silence it matters what the lamp has to say
+        await (self.link.request if self.silent else self.link.tell)(wire.READ, body)
+        self.silent = False
 
     async def receive(self, file) -> None:
         """Take what has come; write what is next to what is there."""
         try:
             got = await asyncio.wait_for(self.link.data.get(), SILENCE_S)
         except TimeoutError:
+            self.silent = True
             self.early.clear()
             self.granted = self.seen = self.have
             return
@@ -209,14 +213,18 @@ class Fetch:
             raise LinkLost("the lamp went out of reach: come nearer; sync goes on from here")
         offset, data = got
         self.seen = offset + len(data)
-        if offset + len(data) <= self.have or offset in self.early:
-            self.result.resent += len(data)
-            return
+        if offset in self.early:
+            self.result.resent += len(self.early[offset])
         self.early[offset] = data
-        while data := self.early.pop(self.have, b""):
-            file.write(data)
-            self.have += len(data)
-            self.result.fetched += len(data)
+        for start in sorted(self.early):
+            if start > self.have:
+                break
+            data = self.early.pop(start)
+            new = data[self.have - start :]
+            file.write(new)
+            self.have += len(new)
+            self.result.fetched += len(new)
+            self.result.resent += len(data) - len(new)
         self.progress(self.entry, self.have)
 
     async def settle(self, sha: bytes) -> Result:

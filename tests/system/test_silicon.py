@@ -5,6 +5,7 @@ The firmware's own main, board, settings and sensor driver run here round a nigh
 
 import json
 import shutil
+import socket
 import struct
 import subprocess
 import time
@@ -26,9 +27,13 @@ HEAD = "import asyncio, array, sys\nasync def run(board):\n"
 
 @pytest.fixture(params=[64, 32])
 def lamp(request, tmp_path):
+    return build(request.param, tmp_path)
+
+
+def build(bits, tmp_path):
     """A callable: a night's body and a world -> (exit status, what was printed, state.json)."""
     try:
-        command = micropython.find(request.param)
+        command = micropython.find(bits)
     except micropython.Missing as error:
         pytest.skip(f"LOUD: {error}")
     shutil.copytree(ROOT / "firmware/lamp", tmp_path / "fw/lamp")
@@ -40,22 +45,24 @@ def lamp(request, tmp_path):
     (world / "beats.bin").write_bytes(struct.pack(f"<{len(beats)}I", *beats))
     (world / "pulse.bin").write_bytes(bytes(range(256)))
 
-    def boot(body, **spec):
+    def boot(body, meanwhile=None, **spec):
         lines = "".join(f"    {line}\n" for line in body.strip().splitlines())
         (tmp_path / "fw/lamp/night.py").write_text(HEAD + lines)
         if spec:
             (world / "world.json").write_text(json.dumps(spec))
-        done = subprocess.run(
+        with subprocess.Popen(
             [*command, ROOT / "firmware/sim/start.py", world, tmp_path / "fw"],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
-            check=False,
-        )
-        said = done.stdout + done.stderr
-        return done.returncode, said, json.loads((world / "state.json").read_text())
+        ) as process:
+            if meanwhile:
+                meanwhile()
+            said, _ = process.communicate(timeout=120)
+        return process.returncode, said, json.loads((world / "state.json").read_text())
 
     boot.world = world
+    boot.firmware = tmp_path / "fw"
     return boot
 
 
@@ -150,3 +157,98 @@ def test_a_night_of_samples_is_cheap(lamp):
     assert status == 0 and took < 60, said
     n, lost = (int(word) for word in said.split("samples ")[1].split()[:2])
     assert abs(n - 28790 * 50) < 100 and lost == 0
+
+
+def test_the_same_world_gives_the_same_samples_on_both_builds(tmp_path):
+    body = (
+        "from binascii import crc32\nboard.sensor.wake()\nbuf = array.array('i', [0] * 32)\n"
+        "crc = 0\nfor i in range(2000):\n    await asyncio.sleep_ms(300)\n"
+        "    n = board.sensor.read_into(buf)\n    for k in range(n):\n"
+        "        crc = crc32(buf[k].to_bytes(4, 'little'), crc)\n    board.watchdog.feed()\n"
+        "print('samples', crc, board.clock.now_ms())\n" + SLEEP
+    )
+    events = [[60000, "finger_off"], [70001, "finger_on"], [80000, "motion", 3000]]
+
+    def samples(name, bits, **spec):
+        (tmp_path / name).mkdir()
+        said = build(bits, tmp_path / name)(body, stop_at_s=700, **spec)[1]
+        return said.split("samples ")[1]
+
+    one = samples("one", 64, seed=2**30 - 1, events=events)
+    assert samples("two", 64, seed=2**30 - 1, events=events) == one
+    assert samples("three", 32, seed=2**30 - 1, events=events) == one
+    assert samples("four", 64, seed=2**30 - 1) != one
+    assert samples("five", 64, seed=2**30 - 2, events=events) != one
+
+
+WRITE = (
+    "flash = board.flash\nbuf = bytearray(4096)\nflash.erase(5)\n"
+    "while True:\n    flash.program(5, 0, bytes(4096))\n    flash.erase(5)\n"
+    "    board.watchdog.feed()\n    await asyncio.sleep_ms(0)"
+)
+
+
+def test_a_power_cut_within_a_flash_operation_tears_it(lamp):
+    torn = 0
+    for when_ms in range(1090, 1140, 7):
+        status, said, state = lamp(WRITE, stop_at_s=60, events=[[when_ms, "power_cut"]])
+        assert (status, state["world_ms"]) == (42, when_ms), said
+        sector = (lamp.world / "flash.bin").read_bytes()[5 * 4096 : 6 * 4096]
+        torn += sector not in (bytes(4096), b"\xff" * 4096)
+        (lamp.world / "state.json").unlink()
+        (lamp.world / "flash.bin").unlink()
+    assert torn in range(2, 8)
+
+
+def test_a_power_cut_in_the_nth_flash_operation_is_obeyed(lamp):
+    events = [[1001, "flash_cut", 1, 1, 1000]]
+    status, said, _state = lamp(
+        "await asyncio.sleep_ms(10)\n" + WRITE, stop_at_s=60, events=events
+    )
+    assert status == 42, said
+    sector = (lamp.world / "flash.bin").read_bytes()[5 * 4096 : 6 * 4096]
+    assert sector == bytes(1000) + b"\xff" * 3096
+
+
+RADIO = """
+import json, socket, time, world
+class BLE:
+    def active(self, on):
+        self.sock = socket.socket()
+        self.sock.connect(socket.getaddrinfo(*world.outside)[0][-1])
+        time.watch(self.sock, self.readable)
+    def readable(self):
+        word = self.sock.recv(1)
+        if word == b"b": world.happen("button", 100)
+        elif word in (b"c", b"d"): time.connected(word == b"c")
+        else: time.watch(self.sock, None)
+"""
+
+
+def test_the_outside_is_heard_and_a_central_slows_time_down(lamp):
+    (lamp.firmware / "bluetooth.py").write_text(RADIO)
+    if (ROOT / "firmware/sim/bluetooth.py").exists():
+        pytest.skip("the simulator's own radio is in the way")
+    body = (
+        "while True:\n    board.watchdog.feed()\n    await asyncio.sleep_ms(200)\n"
+        "    if board.button.taken(): print('pressed at', board.clock.now_s())"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def outside():
+            air, _ = server.accept()
+            air.send(b"c")
+            time.sleep(2)
+            air.send(b"b")
+            time.sleep(1)
+            air.send(b"d")
+            time.sleep(0.2)
+            air.close()
+
+        began = time.monotonic()
+        status, said, _state = lamp(
+            body, outside, stop_at_s=20000, outside=list(server.getsockname())
+        )
+        print(said, time.monotonic() - began)
+    assert status == 0, said
+    assert said.count("pressed at") == 1, said

@@ -4,7 +4,9 @@ import asyncio
 import hashlib
 import json
 import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,23 @@ from tools import micropython
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = Path(__file__).parent / "bench_lamp"
 NIGHT_BYTES = 60_000
+
+
+KILLED_HOST = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from dreamlamp import link, sync
+
+def progress(entry, have):
+    if have > int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+async def main():
+    async with link.connect() as line:
+        await sync.sync(line, Path(sys.argv[1]), progress)
+
+asyncio.run(main())
+"""
 
 
 class VirtualLamp:
@@ -51,9 +70,21 @@ def lamp(air):
     lamp.stop()
 
 
-async def pull(library: Path) -> list[sync.Result]:
+async def pull(library: Path, progress=lambda entry, have: None) -> list[sync.Result]:
     async with link.connect() as line:
-        return await sync.sync(line, library)
+        return await sync.sync(line, library, progress)
+
+
+def once(at: int, act):
+    """A progress callback that calls `act` when the first night has come so far."""
+    done = []
+
+    def progress(entry, have):
+        if have > at and not done:
+            done.append(have)
+            act()
+
+    return progress
 
 
 def test_unmodified_bleak_code_finds_connects_and_reads(lamp):
@@ -82,3 +113,55 @@ def test_a_night_arrives_byte_for_byte_and_is_not_fetched_twice(lamp, tmp_path):
     assert about["lamp"] == "3F2A" and about["clock"]["now_s"] == 77
     assert [r.state for r in asyncio.run(pull(tmp_path))] == ["kept", "kept"]
     assert not list(tmp_path.glob("*.part"))
+
+
+def whole(results: list[sync.Result]) -> bool:
+    """Every night is there and is what its frames say."""
+    return all(
+        r.path.stat().st_size == r.bytes and r.bad_bytes == 0 and r.state == "complete"
+        for r in results
+    )
+
+
+def test_a_dropped_link_goes_on_at_the_byte_it_had(air, lamp, tmp_path):
+    hands = air.hands()
+    with pytest.raises(link.LinkLost):
+        asyncio.run(pull(tmp_path, once(20_000, hands.cut)))
+    (part,) = tmp_path.glob("*.part")
+    had = part.stat().st_size
+    assert 20_000 < had < NIGHT_BYTES
+    results = asyncio.run(pull(tmp_path))
+    assert whole(results) and results[0].fetched == results[0].bytes - had
+    assert hands.passed() < sum(r.bytes for r in results) * 1.05 + sync.WINDOW
+
+
+def test_lost_notifications_are_asked_for_again(air, lamp, tmp_path):
+    hands = air.hands()
+    hands.lose(0.05)
+    results = asyncio.run(pull(tmp_path))
+    assert whole(results)
+    assert hands.dropped() > 3
+
+
+def test_a_killed_host_goes_on_at_the_byte_it_had(air, lamp, tmp_path):
+    command = [sys.executable, "-c", KILLED_HOST, str(tmp_path), "20000"]
+    path = os.pathsep.join(p for p in sys.path if p)
+    died = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=False)
+    assert died.returncode == -signal.SIGKILL
+    (part,) = tmp_path.glob("*.part")
+    had = part.stat().st_size
+    results = asyncio.run(pull(tmp_path))
+    assert whole(results) and results[0].fetched == results[0].bytes - had
+
+
+def test_a_killed_lamp_is_synced_when_it_is_back(air, lamp, tmp_path):
+    with pytest.raises(link.LinkLost):
+        asyncio.run(pull(tmp_path, once(20_000, lamp.stop)))
+    (part,) = tmp_path.glob("*.part")
+    had = part.stat().st_size
+    again = VirtualLamp(air, NIGHT_BYTES, 3000)
+    try:
+        results = asyncio.run(pull(tmp_path))
+    finally:
+        again.stop()
+    assert whole(results) and results[0].fetched == results[0].bytes - had

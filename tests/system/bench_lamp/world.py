@@ -1,6 +1,6 @@
 """A world of one radio: where it is, and what hands have done."""
 
-address = "24DCC30A3F2A"
+seed = 0x0A3F2A
 outside = None
 happened = []
 
