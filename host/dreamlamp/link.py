@@ -15,6 +15,8 @@ from bleak.backends.device import BLEDevice
 from bleak.exc import BleakError
 from lamp import wire
 
+from .errors import DreamlampError
+
 NAME = "Dreamlamp"
 SCAN_S = 10.0
 # Waits for an answer before the question is put again, which costs nothing: the lamp does it once.
@@ -22,7 +24,7 @@ SCAN_S = 10.0
 ANSWER_S = (0.7, 2.0, 5.0)
 
 
-class LampError(Exception):
+class LampError(DreamlampError):
     """Something is wrong with the lamp or the way to it; the text says what to do next."""
 
 
