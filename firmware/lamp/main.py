@@ -49,15 +49,23 @@ def in_a_row(board):
 
 
 def crash(board, error):
-    """Dark; keep the end of the traceback; start anew."""
-    board.light.set(0)
-    said = io.StringIO()
-    sys.print_exception(error, said)
-    sys.print_exception(error)
+    """Dark; keep the end of the traceback; start anew, whatever fails here."""
+    try:
+        board.light.set(0)
+        sys.print_exception(error)
+        note(board, error)
+    finally:
+        machine.reset()
+
+
+def note(board, error):
+    """Count the crash and put it into the ring."""
     settings = board.settings
-    n = settings.get("crashes", 0)
-    settings.set("crash%d" % (n % CRASHES), said.getvalue().encode()[-CRASH_BYTES:])
-    settings.set("crashes", n + 1)
     steady = board.clock.now_s() >= STEADY_S
     settings.set("strikes", 1 if steady else settings.get("strikes", 0) + 1)
-    machine.reset()
+    n = settings.get("crashes", 0)
+    settings.set("crashes", n + 1)
+    gc.collect()  # it may have been the memory
+    said = io.StringIO()
+    sys.print_exception(error, said)
+    settings.set("crash%d" % (n % CRASHES), said.getvalue().encode()[-CRASH_BYTES:])

@@ -213,8 +213,10 @@ def install():
 
     def wait(queue, dt):
         wait_ms(dt)
-        if queue.map:  # ThreadSafeFlag waits there
-            wait_io_event(queue, 0)
+        for entry in queue.map.values():  # ThreadSafeFlags wait there
+            if getattr(entry[2], "state", True):
+                wait_io_event(queue, 0)  # only now: the unix port's poll naps 1 ms for them
+                break
         if world.gc_us:
             _charge_collection()
         for meter in on_pass:

@@ -55,6 +55,7 @@ listeners = []  # called with (name, args)
 edges = []
 _light = None
 _duty = 0
+_reason = None  # of the end
 _events = []
 _next = 0
 _stop_ms = _watchdog_ms = _release_ms = NEVER
@@ -159,8 +160,11 @@ def until(ms):
 
 
 def die(reason):
-    """Nothing moves and nothing is written any more; raises `reason`."""
-    global alive
+    """Nothing moves and nothing is written any more; raises `reason`, again and again."""
+    global alive, _reason
+    if not alive:
+        raise _reason
+    _reason = reason
     if _duty:
         log_light(0)  # without a supply, or with the pin afloat and pulled down
     alive = False

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from lamp import wire
 
 from .errors import DreamlampError
 from .recordings import Recording
@@ -32,6 +33,7 @@ RESTARTS = 8  # in a row without a minute of world time between them: it is brok
 LEAD_S = 60  # world time at which the recording begins
 VISIT_S = 1800  # later, where a host is to set the lamp's clock first: free time runs fast
 WORN_S, BUTTON_S = 45, 15  # before the recording: the finger comes, the button begins the night
+NIGHTS_WATCHED = 30  # before this one: more than any of the lamp's limits asks for
 SETTLE_S = 30  # from the last beat to the morning's button
 UNWORN_S = 61 * 60  # an hour without a finger ends a night
 AFTER_S = 180  # of free-running time after the night, so that its end is certain to be behind
@@ -52,7 +54,15 @@ class Scenario:
     ends: str = "button"  # or "unworn": an hour of it
     finger_off: list[tuple[float, float]] = field(default_factory=list)
     power_cuts: list[tuple[float, float]] = field(default_factory=list)  # (when, how long)
+    full_flash: bool = False
     visit: bool = False  # a host sets the clock in the evening
+
+
+def settings_for(mode: str) -> dict[str, int | bytes]:
+    """What the lamp's memory holds: in mode act with consent and enough nights watched."""
+    if mode == "act":
+        return {"mode": wire.ACT, "consent": wire.POLICY, "nights": NIGHTS_WATCHED}
+    return {"mode": wire.MODE_NAMES.index(mode)}
 
 
 class World:

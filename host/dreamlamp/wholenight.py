@@ -91,7 +91,7 @@ def run(
     if not results:
         raise DreamlampError("the lamp recorded no night: " + lamp.last_words())
     path = results[-1].path
-    library.annotate(path, **_note(recording, world))
+    library.annotate(path, **_note(recording, world, library.read(path).boots[0].second))
     night = library.read(path)
     verdict = replay.replay(night)
     page = path.with_suffix(".html")
@@ -132,17 +132,19 @@ class _Visit:
             return await sync(link, self.nights, progress, self.now)
 
 
-def _note(recording: Recording, world: World) -> dict:
-    """What the lamp cannot know: whose heart it was, and what others scored."""
+def _note(recording: Recording, world: World, began_s: int) -> dict:
+    """What the lamp cannot know: whose heart it was, and what others scored.
+
+    The night began `began_s` after the lamp was plugged in, which is where world time begins.
+    """
     kind = "synthetic" if recording.synthetic else "recording"
     note: dict = {
         "source": {"heart": kind, "name": recording.name, "remarks": recording.remarks()}
     }
     if recording.stages:
-        began = 0.0 if world.scenario.starts == "wear" else -15.0
         note["reference"] = {
             "stages": recording.stages,
-            "at_s": recording.stages_at_ms / 1000 - began,
+            "at_s": world.lead_s + recording.stages_at_ms / 1000 - began_s,
             "by": recording.scored_by,
         }
     return note
