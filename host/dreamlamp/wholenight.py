@@ -25,6 +25,7 @@ from .sync import Result, sync
 
 BEDTIME = (23, 0)  # clock time at which a recording begins, the evening before
 TRIES = 3
+HELD_MS = 3200  # of the button: opens the lamp's window for pairing
 
 Told = Callable[[str, float], None]  # what is going on, and the share of it that is done
 
@@ -81,7 +82,8 @@ def run(
         world.open_to(air.lamp)
         with Lamp(world, lambda s: told("night", min(1, s / world.over_s))) as lamp:
             os.environ["DREAMLAMP_AIR"] = air.address
-            visit = _Visit(world, lamp, folder / "nights", air if drop_link else None)
+            os.environ["DREAMLAMP_AIR_KEYS"] = str(folder / "world" / "host.json")
+            visit = _Visit(world, lamp, folder / "nights", air, drop_link)
             if scenario.visit:
                 visit.pay(told)
             lamp.wait_until(world.over_s)
@@ -90,21 +92,24 @@ def run(
             starts = lamp.starts
     if not results:
         raise DreamlampError("the lamp recorded no night: " + lamp.last_words())
-    path = results[-1].path
+    synced = max(results, key=lambda result: result.bytes)
+    path = synced.path
     library.annotate(path, **_note(recording, world, library.read(path).boots[0].second))
     night = library.read(path)
     verdict = replay.replay(night)
     page = path.with_suffix(".html")
     facts = report.write(night, page, verdict.sentence())
     sync_s = time.monotonic() - began - asleep_s
-    return Outcome(night, facts, verdict, path, page, results[-1], asleep_s, sync_s, starts)
+    return Outcome(night, facts, verdict, path, page, synced, asleep_s, sync_s, starts)
 
 
 class _Visit:
     """A host that comes to the lamp: tells the time, fetches the nights."""
 
-    def __init__(self, world: World, lamp: Lamp, nights: Path, air: Air | None):
-        self.lamp, self.nights, self.air = lamp, nights, air
+    def __init__(self, world: World, lamp: Lamp, nights: Path, air: Air, drop_link: bool):
+        self.lamp, self.nights, self.drop_link = lamp, nights, drop_link
+        self.hands = air.hands()
+        self.paired = False
         self.plugged = bedtime() - timedelta(seconds=world.lead_s)
 
     def now(self) -> float:
@@ -112,6 +117,7 @@ class _Visit:
         return self.plugged.timestamp() + self.lamp.now_s()
 
     def pay(self, told: Told) -> list[Result]:
+        """Come, pair if it is the first time, and come again if the link is lost."""
         for left in reversed(range(TRIES)):
             try:
                 return asyncio.run(self._sync(told))
@@ -123,12 +129,15 @@ class _Visit:
     async def _sync(self, told: Told) -> list[Result]:
         def progress(entry, have):
             told("sync", have / max(1, entry.length))
-            if self.air and have > entry.length / 2:  # out of reach, once, in the midst of it
-                hands, self.air = self.air.hands(), None
-                hands.cut()
-                hands.close()
+            if self.drop_link and have > entry.length / 2:  # once, in the midst of it
+                self.drop_link = False
+                self.hands.cut()
 
-        async with connect() as link:
+        if not self.paired:
+            self.hands.press(HELD_MS)
+            await asyncio.sleep(HELD_MS / 1000)
+        async with connect(pair=not self.paired) as link:
+            self.paired = True
             return await sync(link, self.nights, progress, self.now)
 
 
