@@ -47,8 +47,8 @@ class Night:
     def __init__(self):
         self.epoch = wire.Epoch()
 
-    def set_mode(self, mode):
-        self.mode = mode
+    def set(self, key, value):
+        setattr(self, key, value)
 
     def clock_set(self, unix_s, offset_min):
         self.clock = unix_s, offset_min
