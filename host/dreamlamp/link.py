@@ -16,6 +16,8 @@ from bleak.backends.device import BLEDevice
 from bleak.exc import BleakError, BleakGATTProtocolError, BleakGATTProtocolErrorCode
 from lamp import names, wire
 
+from .errors import DreamlampError
+
 NAME = "Dreamlamp"
 SCAN_S = 10.0
 # Waits for an answer before the question is put again, which costs nothing: the lamp does it once.
@@ -30,7 +32,7 @@ CLEAR = (  # ATT errors of a link that is not encrypted as it should be
 OUT_OF_REACH = "the lamp is out of reach: come nearer and sync again"
 
 
-class LampError(Exception):
+class LampError(DreamlampError):
     """Something is wrong with the lamp or the way to it; the text says what to do next."""
 
 
