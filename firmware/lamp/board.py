@@ -129,17 +129,24 @@ class Power:
         return self.supply_mv() >= SUPPLY_LOW_MV
 
 
-class NoWatchdog:
-    """Until `Board.guard()`: feeding it does nothing."""
+class Watchdog:
+    """Once started, it restarts the chip when nobody feeds it for WATCHDOG_MS."""
+
+    def __init__(self):
+        self._chip = None
+
+    def start(self):
+        self._chip = machine.WDT(timeout=WATCHDOG_MS)
 
     def feed(self):
-        pass
+        if self._chip:
+            self._chip.feed()
 
 
 class Board:
     """Everything on the lamp, dark and asleep. `safe` says that the button was held at boot.
 
-    `crash(error)` is called when a task that was spawned fails: it may not return.
+    `crash(board, error)` is called when a task that was spawned fails: it may not return.
     """
 
     def __init__(self, crash):
@@ -150,7 +157,7 @@ class Board:
         machine.freq(CPU_HZ)
         self.light = Light(machine.PWM(machine.Pin(LAMP), freq=PWM_HZ, duty_u16=0))
         self.reset_cause = machine.reset_cause()
-        self.watchdog = NoWatchdog()
+        self.watchdog = Watchdog()
         self.button = Button(BUTTON)
         self.safe = bool(self.button.pressed())
         self.clock = Clock()
@@ -168,8 +175,4 @@ class Board:
         try:
             await function(*args)
         except Exception as error:  # a lamp without its light's task or its radio's is none
-            self._crash(error)
-
-    def guard(self):
-        """From now on the chip restarts when nobody feeds the watchdog for WATCHDOG_MS."""
-        self.watchdog = machine.WDT(timeout=WATCHDOG_MS)
+            self._crash(self, error)

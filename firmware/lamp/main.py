@@ -17,19 +17,20 @@ from .board import Board
 CRASHES = 4
 CRASH_BYTES = 240  # the end of a traceback, where the cause stands
 STRIKES = 3
-STEADY_S = 600  # a crash after this long is not one in a row
+STEADY_S = 600  # a lamp that ran this long has no strikes
 
 
 def main():
     """Run the lamp; returns only by a reset."""
-    board = Board(lambda error: crash(board, error))
+    board = Board(crash)
     if in_a_row(board) >= STRIKES:
         board.safe = True
     gc.collect()
-    board.guard()
+    board.watchdog.start()
     try:
         from . import night  # only now: the radio's stack wants its memory first
 
+        board.spawn(forgive, board)
         asyncio.run(night.run(board))
         raise RuntimeError("the night returned")
     except Exception as error:
@@ -37,7 +38,7 @@ def main():
 
 
 def in_a_row(board):
-    """Crashes and watchdog bites since the lamp was plugged in or had run for STEADY_S."""
+    """Crashes and watchdog bites since the lamp was plugged in or last ran for STEADY_S."""
     strikes = board.settings.get("strikes", 0)
     if board.reset_cause == machine.PWRON_RESET and strikes:
         strikes = 0
@@ -46,6 +47,13 @@ def in_a_row(board):
         strikes += 1
         board.settings.set("strikes", strikes)
     return strikes
+
+
+async def forgive(board):
+    """Forget the strikes once the lamp has shown that it can run."""
+    await asyncio.sleep(STEADY_S)
+    if board.settings.get("strikes", 0):
+        board.settings.set("strikes", 0)
 
 
 def crash(board, error):
@@ -61,8 +69,7 @@ def crash(board, error):
 def note(board, error):
     """Count the crash and put it into the ring."""
     settings = board.settings
-    steady = board.clock.now_s() >= STEADY_S
-    settings.set("strikes", 1 if steady else settings.get("strikes", 0) + 1)
+    settings.set("strikes", settings.get("strikes", 0) + 1)
     n = settings.get("crashes", 0)
     settings.set("crashes", n + 1)
     gc.collect()  # it may have been the memory

@@ -121,6 +121,19 @@ def test_a_short_bus_fault_loses_nothing():
     assert abs(n - 200) <= 3, n
 
 
+def test_what_a_long_bus_fault_cost_is_counted():
+    driver = sensor()
+    n, lost = take(driver, 2000), 0
+    world.happen("bus_fault", 5000)
+    end = world.now_ms + 8000
+    while world.now_ms < end:
+        time.sleep_ms(200)
+        n += driver.read_into(BUF)
+        lost += driver.lost
+        assert driver.marks & wire.M_LOST or not driver.lost
+    assert lost > 150 and abs(n + lost - 500) <= 15, (n, lost)
+
+
 def test_after_three_faults_the_bus_is_made_anew():
     driver = sensor()
     take(driver, 1000)

@@ -124,7 +124,12 @@ def test_three_crashes_in_a_row_are_noted_and_lead_to_safe_mode(lamp):
     for _crash in range(3):
         status, said, state = lamp(body, stop_at_s=600)
         assert (status, state["cause"]) == (43, 2), said
-    assert lamp(body)[0] == 0
+    steady = (
+        "print('safe', board.safe)\nfor second in range(620):\n    board.watchdog.feed()\n"
+        "    await asyncio.sleep_ms(1000)\nimport machine\nmachine.reset()"
+    )
+    assert "safe True" in lamp(steady, stop_at_s=3600)[1]
+    assert "safe False" in lamp(steady)[1]  # ten minutes without a crash forgive
     blobs = json.loads((lamp.world / "nvs.json").read_text())["lamp"]
     assert b"ValueError: broken" in bytes.fromhex(blobs["crash2"])
 
