@@ -23,6 +23,9 @@ BOOT = {
     "policy": 0,
     "ceiling": 60,
     "shift": 0,
+    "nights": 0,
+    "allowed": 1,
+    "full_lux": 254,
 }
 WORN = {
     "flags": wire.F_WORN,
@@ -55,7 +58,7 @@ class Maker:
             kind,
             struct.pack(wire.BOOT_LAYOUT, self.night, boot, *values.values(), self.index),
         )
-        return self.frame(wire.BASELINE, b"\0")
+        return self.frame(wire.BASELINE, b"")
 
     def epoch(self, beats=(), **fields):
         """One epoch with `fields`; `beats` are their times in ms within it."""

@@ -11,21 +11,6 @@ ROOT = Path(__file__).resolve().parent.parent
 LAMP = ROOT / "firmware" / "lamp"
 HOST = ROOT / "host" / "dreamlamp"
 
-PURE = (
-    "compat",
-    "wire",
-    "codec",
-    "dsp",
-    "heart",
-    "staging",
-    "loops",
-    "cie",
-    "ramp",
-    "dawn",
-    "wake",
-    "nightlog",
-    "server",
-)
 # file of lamp/: what it may import. A new file fails until it has a row.
 MAY_IMPORT = {
     "__init__": "",
@@ -41,8 +26,10 @@ MAY_IMPORT = {
     "ramp": "compat",
     "dawn": "ramp wire compat struct",
     "wake": "cie ramp wire compat array",
-    "nightlog": "wire compat array struct binascii hashlib",
-    "server": "wire compat struct VERSION",
+    "ring": "compat array struct binascii",
+    "nightlog": "ring wire compat struct hashlib",
+    "server": "wire bonds compat struct VERSION",
+    "bonds": "compat",
     "mind": "wire loops staging wake",
     "diary": "wire codec compat struct array VERSION",
     "night": "asyncio array wire compat diary heart mind nightlog server",
@@ -54,7 +41,7 @@ MAY_IMPORT = {
 }
 # a foreign library is known to one file of the host; bleak_bumble is where bleak and Bumble meet
 OWNER = {
-    "bumble": "radio bleak_bumble",
+    "bumble": "radio peripheral bleak_bumble",
     "bleak": "link bleak_bumble",
     "lightgbm": "train",
     "matplotlib": "drawing",

@@ -11,6 +11,7 @@ STEP = const(2)  # L* x100 in one tick
 STEP_MS = const(25)  # for each unit of it: 0.4 L* a second at most
 GAP_MS = const(15_000)  # a longer gap is a clock that jumped: the watchdog bites at 12 s
 SILENT_MS = const(75_000)  # nobody has asked for the light for so long: two epochs and a half
+LONG_MS = const(600_000)  # no light outlives such a silence
 FADE_MS = const(180_000)
 LATE_MS = const(
     115_000
@@ -52,7 +53,7 @@ class Ramp:
         self.last_ms = now_ms
         gap_ms = min(gap_ms, GAP_MS)
         self.elapsed_ms = min(self.elapsed_ms + gap_ms, self.over_ms + LATE_MS)
-        self.silent_ms = min(self.silent_ms + gap_ms, SILENT_MS)
+        self.silent_ms = min(self.silent_ms + gap_ms, LONG_MS)
         if self.silent_ms >= SILENT_MS:
             self.fade()
         self._move(min(STEP, gap_ms // STEP_MS))

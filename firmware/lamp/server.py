@@ -8,6 +8,7 @@ missed the answer may repeat it. Knows no radio: what carries the bytes calls `h
 import struct
 
 from . import VERSION, wire
+from .bonds import Bonds
 from .compat import const
 
 _ROOM = const(244)
@@ -26,7 +27,8 @@ class Server:
         self.night = night
         self.settings = settings
         self.clock = clock
-        self.armed = False  # the lock: serve none but a known peer
+        self.armed = True  # the lock: serve none but a known peer
+        self.bonds = Bonds(settings)
         self.revision = "%d." % wire.PROTOCOL + "%d.%d.%d" % VERSION
         self.room = _ROOM  # bytes of one answer; the radio narrows it
         self.out = bytearray(_ROOM)
@@ -43,6 +45,8 @@ class Server:
             wire.SET: (None, self.set),
             wire.STOP: (0, self.stop),
             wire.LAMP_OFF: (0, self.lamp_off),
+            wire.BONDS: (0, self.list_bonds),
+            wire.UNBOND: (8, self.unbond),
         }
         self.gone()
 
@@ -163,6 +167,17 @@ class Server:
 
     def lamp_off(self, _):
         self.night.lamp_off()
+
+    def list_bonds(self, _):
+        end = _HEAD
+        for slot, address in self.bonds.entries():
+            struct.pack_into(wire.BOND_ENTRY, self.out, end, slot, address)
+            end += 8
+        return end - _HEAD
+
+    def unbond(self, request):
+        slot, address = struct.unpack_from(wire.BOND_ENTRY, request, 2)
+        return 0 if self.bonds.revoke(slot, address) else -wire.NOT_FOUND
 
     # --- nights ---
 

@@ -43,6 +43,8 @@ GET = const(0x09)  # key u8 -> value
 SET = const(0x0A)  # key u8, value
 STOP = const(0x0B)  # forget the running READ
 LAMP_OFF = const(0x0C)  # dark now, for the rest of the night
+BONDS = const(0x0D)  # -> entries of BOND_ENTRY
+UNBOND = const(0x0E)  # BOND_ENTRY: forget that peer
 
 ANSWER = const(0x80)
 
@@ -75,6 +77,9 @@ NIGHT_ENTRY = "<HIHBHI"
 NIGHT_ENTRY_SIZE = const(15)
 ENTRY_OPEN = const(1)  # still being written
 ENTRY_SYNCED = const(2)  # some host holds it
+
+# slot, address type and address of a bonded peer
+BOND_ENTRY = "<B7s"
 
 HELLO_LAYOUT = "<BBBBBBBHI"
 

@@ -218,11 +218,7 @@ class Client(BaseBleakClient):
                 self.connection.on("disconnection", self.lost)
                 self.peer = Peer(self.connection)
                 await self.peer.request_mtu(MTU)
-                keys = await device.keystore.get(str(self.connection.peer_address))
-                if keys:  # an operating system resumes a bond by itself
-                    await self.connection.encrypt()
-                elif pair:
-                    await self.connection.pair()
+                await self.secure(device, pair)
                 self.services = await self.discover()
         except BaseException:
             if self.connection:
@@ -230,6 +226,20 @@ class Client(BaseBleakClient):
             else:
                 await Adapter.release()
             raise
+
+    async def secure(self, device: Device, pair: bool) -> None:
+        """Resume a bond, as an operating system does by itself; or make one, if told to."""
+        connection = self.alive()
+        name = str(connection.peer_address)
+        if await device.keystore.get(name):
+            try:
+                return await connection.encrypt()
+            except hci.HCI_Error:  # the lamp has forgotten this host
+                if not pair:
+                    raise
+                await device.keystore.delete(name)
+        if pair:
+            await connection.pair()
 
     def lost(self, _reason: int) -> None:
         if self.connection is None:
@@ -251,9 +261,10 @@ class Client(BaseBleakClient):
             await self.alive().pair()
 
     async def unpair(self) -> None:
+        device = await Adapter.hold()
         with contextlib.suppress(KeyError):
-            connection = self.alive()
-            await connection.device.keystore.delete(str(connection.peer_address))
+            await device.keystore.delete(str(self.target))
+        await Adapter.release()
 
     def alive(self) -> Connection:
         if self.connection is None:

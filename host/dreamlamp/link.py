@@ -9,10 +9,11 @@ import contextlib
 import os
 import struct
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
-from bleak.exc import BleakError
+from bleak.exc import BleakError, BleakGATTProtocolError, BleakGATTProtocolErrorCode
 from lamp import wire
 
 NAME = "Dreamlamp"
@@ -20,6 +21,13 @@ SCAN_S = 10.0
 # Waits for an answer before the question is put again, which costs nothing: the lamp does it once.
 # A lamp erasing a sector is silent for up to 0.4 s; the hash of a long night takes seconds.
 ANSWER_S = (0.7, 2.0, 5.0)
+
+
+CLEAR = (  # ATT errors of a link that is not encrypted as it should be
+    BleakGATTProtocolErrorCode.INSUFFICIENT_AUTHENTICATION,
+    BleakGATTProtocolErrorCode.INSUFFICIENT_ENCRYPTION,
+)
+OUT_OF_REACH = "the lamp is out of reach: come nearer and sync again"
 
 
 class LampError(Exception):
@@ -30,11 +38,20 @@ class LinkLost(LampError):
     """The connection ended; what was fetched is kept and the next sync goes on from there."""
 
 
+class NotPaired(LampError):
+    """The lamp does not know this computer."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"{why}: hold the lamp's button for three seconds, then pair within two minutes"
+        )
+
+
 class Refusal(LampError):
     """The lamp answered a request with another status than ok."""
 
     HINTS = {
-        wire.REFUSED: "hold the lamp's button to open its pairing window, then pair this computer",
+        wire.REFUSED: "hold the lamp's button for three seconds, then pair within two minutes",
         wire.TOO_FAST: "wait ten seconds and try again",
         wire.FAULT: "restart the lamp; its nights are safe",
     }
@@ -90,12 +107,51 @@ async def connect(
         await link.open()
         yield link
     except BleakError as error:
+        if isinstance(error, BleakGATTProtocolError) and error.code in CLEAR:
+            raise NotPaired("this computer is not paired with the lamp") from error
         if link.lost:
-            raise LinkLost("the lamp is out of reach: come nearer and sync again") from error
-        raise LampError(f"Bluetooth failed ({error}): try again") from error
+            raise LinkLost(OUT_OF_REACH) from error
+        raise LampError(
+            f"Bluetooth failed ({error}): try again; if the lamp was reset, forget it in this "
+            "computer's Bluetooth settings and pair again"
+        ) from error
     finally:
         with contextlib.suppress(BleakError, OSError, TimeoutError):
             await link.client.disconnect()
+
+
+async def pair(name: str | None = None, timeout_s: float = SCAN_S) -> str:
+    """Pair with a lamp whose button was just held; its short name."""
+    link = None
+    try:
+        async with connect(name, timeout_s, pair=True) as link:
+            await link.request(wire.HELLO)
+            return link.name
+    except LampError as error:
+        if link:
+            with contextlib.suppress(BleakError):
+                await link.client.unpair()
+        raise NotPaired("the lamp did not let this computer in") from error
+
+
+@dataclass
+class Bond:
+    """A computer or phone the lamp lets in."""
+
+    slot: int
+    address: str
+    raw: bytes
+
+
+async def bonds(link: "Link") -> list[Bond]:
+    """Whom the lamp lets in."""
+    found = struct.iter_unpack(wire.BOND_ENTRY, await link.request(wire.BONDS))
+    return [Bond(slot, raw[1:].hex(":").upper(), raw) for slot, raw in found]
+
+
+async def revoke(link: "Link", bond: Bond) -> None:
+    """Let it in no more."""
+    await link.request(wire.UNBOND, struct.pack(wire.BOND_ENTRY, bond.slot, bond.raw))
 
 
 class Link:
@@ -155,7 +211,7 @@ class Link:
 
     async def _write(self, message: bytes) -> None:
         if self.lost:
-            raise LinkLost("the lamp is out of reach: come nearer and sync again")
+            raise LinkLost(OUT_OF_REACH)
         await self.client.write_gatt_char(wire.CONTROL_UUID, message, response=True)
 
     def _answered(self, _, value: bytearray) -> None:
@@ -175,6 +231,4 @@ class Link:
         self.data.put_nowait(None)
         for future in self.waiting.values():
             if not future.done():
-                future.set_exception(
-                    LinkLost("the lamp is out of reach: come nearer and sync again")
-                )
+                future.set_exception(LinkLost(OUT_OF_REACH))

@@ -25,10 +25,6 @@ COLUMNS = (
 )  # fmt: skip
 BEATS_MAX = 128
 SAMPLES_MAX = 255
-BOOT_FIELDS = (
-    "night", "boot", "cause", "second", "protocol", "major", "minor", "patch", "kit", "mode",
-    "rate_mhz", "rescues", "policy", "ceiling", "shift", "epoch",
-)  # fmt: skip
 
 
 class BadNight(DreamlampError):
@@ -61,6 +57,9 @@ class Boot:
     policy: int
     ceiling: int
     shift: int
+    nights: int
+    allowed: int
+    full_lux: int
     epoch: int
 
     @property
@@ -129,10 +128,10 @@ class Night:
     events: list[Event] = field(default_factory=list)
     clocks: list[Clock] = field(default_factory=list)
     ppg: list[Ppg] = field(default_factory=list)
-    baselines: list[tuple[int, bytes]] = field(default_factory=list)  # (nights before, learnt)
     end: int = 0
     unknown: int = 0  # frames of a kind this host does not know
     lost_bytes: int = 0  # bytes in no whole frame
+    frames: list[Frame] = field(default_factory=list)  # all of them, in their order
     note: dict = field(default_factory=dict)  # what the syncing host wrote beside it
 
     @property
@@ -235,7 +234,7 @@ def decode(raw: bytes, night: int, note: dict | None = None) -> Night:
     whole, lost = frames(raw, night)
     if not whole or whole[0].kind != wire.NIGHT:
         raise BadNight(f"night {night}: {len(raw)} bytes that do not begin a night")
-    made = Night(raw, [], {}, [], note=dict(note or {}), lost_bytes=lost)
+    made = Night(raw, [], {}, [], note=dict(note or {}), lost_bytes=lost, frames=whole)
     rows: list[tuple[int, ...]] = []
     for frame in whole:
         _take(made, rows, frame)
@@ -264,11 +263,9 @@ def _take(made: Night, rows: list, frame: Frame) -> None:
         made.clocks.append(Clock(*struct.unpack_from(wire.CLOCK_LAYOUT, payload)))
     elif frame.kind == wire.PPG:
         made.ppg.append(_read_ppg(payload))
-    elif frame.kind == wire.BASELINE:
-        made.baselines.append((payload[0], payload[1:]))
     elif frame.kind == wire.END:
         made.end = payload[0]
-    else:
+    elif frame.kind != wire.BASELINE:
         made.unknown += 1
 
 

@@ -38,7 +38,7 @@ def test_it_goes_when_the_light_of_the_night_is_used_up():
     bed = ready()
     level, event = bright(bed, 40, 30)
     assert (level, event) == (0, wire.LIGHT_OFF)
-    assert bed.wake.dose_x10 <= 180_000
+    assert bed.wake.spent <= 180_000
     assert bed.wake.shine(40) == wire.WHY_DOSE
 
 

@@ -176,10 +176,22 @@ def test_time_and_settings_are_checked_before_they_are_taken():
 
 def test_an_armed_lock_serves_a_known_peer_only():
     lamp = made()
-    lamp.armed = True
     for opcode in lamp.requests:
+        lamp.failed = 0
         assert ask(lamp, opcode, peer=STRANGER)[0] == wire.REFUSED
     assert ask(lamp, wire.HELLO)[0] == wire.OK
+
+
+def test_bonds_are_listed_and_revoked():
+    lamp = made()
+    lamp.bonds.open(0)
+    lamp.clock.now = 1
+    lamp.bonds.put(1, b"address", b"secret", 1)
+    status, body = ask(lamp, wire.BONDS)
+    assert status == wire.OK and struct.unpack(wire.BOND_ENTRY, body) == (0, b"address")
+    assert ask(lamp, wire.UNBOND, b"\x01address")[0] == wire.NOT_FOUND
+    assert ask(lamp, wire.UNBOND, body)[0] == wire.OK
+    assert ask(lamp, wire.BONDS) == (wire.OK, b"")
 
 
 def test_a_fault_of_the_flash_is_an_answer():

@@ -137,7 +137,7 @@ def test_sixty_minutes_lie_between_two_rescues_by_epochs_and_by_the_clock():
 
 
 def test_after_a_reset_it_is_dark_and_remembers_its_rescues():
-    bed = Bed(rescues=1, allowed=2)
+    bed = Bed(rescues=1, allowed=2, ceiling=20)
     assert bed.shine(10) == 0 and not bed.wake.active()
     bed.sleep(EARLY_EPOCHS)
     assert bed.loop() == 0

@@ -1,6 +1,6 @@
 """A lamp that is only a radio: the real gatt.py and server.py over nights held in memory.
 
-micropython lamp_main.py RADIO_PORT NIGHT_BYTES [NIGHT_BYTES ...]
+micropython lamp_main.py RADIO_PORT SETTINGS_FILE NIGHT_BYTES [NIGHT_BYTES ...]
 """
 
 import asyncio
@@ -75,18 +75,34 @@ class Clock:
         return 77
 
 
-class Settings(dict):
+class Settings:
+    """NVS in a file, so that bonds outlive a power cut."""
+
+    def __init__(self, path):
+        self.path = path
+        self.held = {}
+        try:
+            with open(path) as file:
+                self.held = eval(file.read())
+        except OSError:
+            pass
+
+    def get(self, key, default):
+        return self.held.get(key, default)
+
     def set(self, key, value):
-        self[key] = value
+        self.held[key] = value
+        with open(self.path, "w") as file:
+            file.write(repr(self.held))
 
 
 async def main():
     world.outside = ("127.0.0.1", int(sys.argv[1]))
-    settings = Settings()
-    log = Log([int(n) for n in sys.argv[2:]])
-    await gatt.Gatt(bluetooth.BLE(), settings).serve(
-        server.Server(log, Night(), settings, Clock())
-    )
+    settings = Settings(sys.argv[2])
+    log = Log([int(n) for n in sys.argv[3:]])
+    radio = gatt.Gatt(bluetooth.BLE(), settings)
+    world.held = radio.open_window
+    await radio.serve(server.Server(log, Night(), settings, Clock()))
 
 
 asyncio.run(main())

@@ -7,3 +7,9 @@ happened = []
 
 def happen(name, *args):
     happened.append((name, args))
+    if name == "button" and args[0] >= 3000:
+        held()
+
+
+def held():
+    """What the lamp does when its button is held; lamp_main sets it."""
