@@ -1,6 +1,6 @@
 """The ESP32-DevKitC lamp: its pins, and the drivers built on them. Knows no product.
 
-`Board(crash)` is the object `night.run` is given; DESIGN.md lists its members. The radio is
+`Board(note)` is the object `night.run` is given; DESIGN.md lists its members. The radio is
 switched on first: with memory in pieces its stack does not come up (micropython#14293).
 """
 
@@ -27,6 +27,7 @@ DEBOUNCE_MS = 30
 LONG_MS = 3000
 DIVIDER_X100 = 313  # 100 k over 47 k
 SUPPLY_LOW_MV = 4500
+PAUSE_MAX_MS = 64000
 
 
 def make_bus():
@@ -146,11 +147,11 @@ class Watchdog:
 class Board:
     """Everything on the lamp, dark and asleep. `safe` says that the button was held at boot.
 
-    `crash(board, error)` is called when a task that was spawned fails: it may not return.
+    `note(board, error)` is called when a task that was spawned fails.
     """
 
-    def __init__(self, crash):
-        self._crash = crash
+    def __init__(self, note):
+        self._note = note
         self._tasks = []
         self.ble = bluetooth.BLE()
         self.ble.active(True)
@@ -168,11 +169,20 @@ class Board:
         self.link = Gatt(self.ble, self.settings)
 
     def spawn(self, function, *args):
-        """Run the coroutine `function(*args)` beside the others, for ever."""
-        self._tasks.append(asyncio.create_task(self._run(function, args)))
+        """Keep the coroutine `function(*args)` running beside the others.
 
-    async def _run(self, function, args):
-        try:
-            await function(*args)
-        except Exception as error:  # a lamp without its light's task or its radio's is none
-            self._crash(self, error)
+        When it fails: dark, noted, and after a pause started again. The pause doubles, so that
+        a fault that stays does not wear out the storage of its notes.
+        """
+        self._tasks.append(asyncio.create_task(self._keep(function, args)))
+
+    async def _keep(self, function, args):
+        pause_ms = 1000
+        while True:
+            try:
+                return await function(*args)
+            except Exception as error:
+                self.light.set(0)
+                self._note(self, error)
+            await asyncio.sleep_ms(pause_ms)
+            pause_ms = min(2 * pause_ms, PAUSE_MAX_MS)

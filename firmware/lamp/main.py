@@ -2,7 +2,8 @@
 
 The button held at boot, or three crashes in a row since it was plugged in, start the lamp in
 safe mode: `board.safe`, and no night begins by itself. The last four crashes stay in the
-settings (`crash0` .. `crash3`, in a ring; `crashes` counts them).
+settings (`crash0` .. `crash3`, in a ring; `crashes` counts them, and those of single tasks, which
+are only started again).
 """
 
 import asyncio
@@ -17,12 +18,13 @@ from .board import Board
 CRASHES = 4
 CRASH_BYTES = 240  # the end of a traceback, where the cause stands
 STRIKES = 3
+SPARE = [bytearray(1024)]  # let go of in a crash, which may come from full memory
 STEADY_S = 600  # a lamp that ran this long has no strikes
 
 
 def main():
     """Run the lamp; returns only by a reset."""
-    board = Board(crash)
+    board = Board(note)
     if in_a_row(board) >= STRIKES:
         board.safe = True
     gc.collect()
@@ -60,19 +62,20 @@ def crash(board, error):
     """Dark; keep the end of the traceback; start anew, whatever fails here."""
     try:
         board.light.set(0)
-        sys.print_exception(error)
+        SPARE.clear()
+        gc.collect()
+        board.settings.set("strikes", board.settings.get("strikes", 0) + 1)
         note(board, error)
     finally:
         machine.reset()
 
 
 def note(board, error):
-    """Count the crash and put it into the ring."""
+    """Print the end of its traceback, count it and put it into the ring."""
+    sys.print_exception(error)
     settings = board.settings
-    settings.set("strikes", settings.get("strikes", 0) + 1)
     n = settings.get("crashes", 0)
     settings.set("crashes", n + 1)
-    gc.collect()  # it may have been the memory
     said = io.StringIO()
     sys.print_exception(error, said)
     settings.set("crash%d" % (n % CRASHES), said.getvalue().encode()[-CRASH_BYTES:])
