@@ -82,7 +82,7 @@ class NightLog:
     @property
     def newest(self):
         """The id of the newest night, open or not; 0: none."""
-        return self._newest
+        return self.ring.newest
 
     def resume(self):
         """The night that a reset left open, to be gone on with; 0 if there is none."""

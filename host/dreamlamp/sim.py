@@ -12,12 +12,14 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from binascii import crc32
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from lamp import wire
 
 from .errors import DreamlampError
 from .recordings import Recording
@@ -27,8 +29,11 @@ START = ROOT / "firmware" / "sim" / "start.py"
 HEAP_KB = {32: 96, 64: 192}  # of the ESP32, words of 64 bits being twice as long
 SIMULATOR_KB = 64  # the simulator's own share of the heap, on top; start.py prints it
 CUT, RESET, BITTEN = 42, 43, 44  # exit statuses of start.py after which the chip starts again
-PLUGGED_S, WORN_S, BUTTON_S = 0, 20, 40  # world time: power, finger, start of the night
-LEAD_S = 60  # the first beat of the recording
+RESTARTS = 8  # in a row without a minute of world time between them: it is broken
+LEAD_S = 60  # world time at which the recording begins
+VISIT_S = 1800  # later, where a host is to set the lamp's clock first: free time runs fast
+WORN_S, BUTTON_S = 45, 15  # before the recording: the finger comes, the button begins the night
+NIGHTS_WATCHED = 30  # before this one: more than any of the lamp's limits asks for
 SETTLE_S = 30  # from the last beat to the morning's button
 UNWORN_S = 61 * 60  # an hour without a finger ends a night
 AFTER_S = 180  # of free-running time after the night, so that its end is certain to be behind
@@ -49,7 +54,15 @@ class Scenario:
     ends: str = "button"  # or "unworn": an hour of it
     finger_off: list[tuple[float, float]] = field(default_factory=list)
     power_cuts: list[tuple[float, float]] = field(default_factory=list)  # (when, how long)
-    events: list[list] = field(default_factory=list)  # more, as the world's own, in world ms
+    full_flash: bool = False
+    visit: bool = False  # a host sets the clock in the evening
+
+
+def settings_for(mode: str) -> dict[str, int | bytes]:
+    """What the lamp's memory holds: in mode act with consent and enough nights watched."""
+    if mode == "act":
+        return {"mode": wire.ACT, "consent": wire.POLICY, "nights": NIGHTS_WATCHED}
+    return {"mode": wire.MODE_NAMES.index(mode)}
 
 
 class World:
@@ -58,11 +71,12 @@ class World:
     def __init__(self, folder: Path, recording: Recording, scenario: Scenario):
         self.folder = folder
         self.scenario = scenario
-        self.wakes_s = LEAD_S + recording.seconds + SETTLE_S
+        self.lead_s = VISIT_S if scenario.visit else LEAD_S
+        self.wakes_s = self.lead_s + recording.seconds + SETTLE_S
         self.over_s = self.wakes_s + (UNWORN_S if scenario.ends == "unworn" else 0) + 5
         self.fast_until_s = int(self.over_s) + AFTER_S
         folder.mkdir(parents=True, exist_ok=True)
-        beats = recording.beats_ms + LEAD_S * 1000
+        beats = _with_evening(recording.beats_ms) + self.lead_s * 1000
         (folder / "beats.bin").write_bytes(beats.astype("<u4").tobytes())
         (folder / "pulse.bin").write_bytes(finger_pulse())
         (folder / "nvs.json").write_text(json.dumps({"lamp": _stored(scenario.settings)}))
@@ -81,21 +95,28 @@ class World:
 
     def events(self) -> list[list]:
         """[ms, name, ...] of the whole night, in order."""
-        plan = self.scenario
-        found = [[0, "finger_off"], [WORN_S * 1000, "finger_on"]]
+        plan, lead = self.scenario, self.lead_s
+        found: list[list] = [[0, "finger_off"], [_ms(lead - WORN_S), "finger_on"]]
         if plan.starts == "button":
-            found.append([BUTTON_S * 1000, "button", 300])
+            found.append([_ms(lead - BUTTON_S), "button", 300])
         for start, end in plan.finger_off:
-            found += [[_ms(start), "finger_off"], [_ms(end), "finger_on"]]
-        found += [[_ms(at), "power_cut", int(off * 1000)] for at, off in plan.power_cuts]
+            found += [[_ms(lead + start), "finger_off"], [_ms(lead + end), "finger_on"]]
+        found += [[_ms(lead + at), "power_cut", _ms(away)] for at, away in plan.power_cuts]
         if plan.ends == "button":
-            found.append([int(self.wakes_s * 1000), "button", 300])
-        found.append([int(self.wakes_s * 1000) + 2000, "finger_off"])
-        return sorted(found + plan.events, key=lambda event: event[0])
+            found.append([_ms(self.wakes_s), "button", 300])
+        found.append([_ms(self.wakes_s + 2), "finger_off"])
+        return sorted(found, key=lambda event: event[0])
 
 
 def _ms(second: float) -> int:
-    return int((LEAD_S + second) * 1000)
+    return round(second * 1000)
+
+
+def _with_evening(beats_ms: np.ndarray) -> np.ndarray:
+    """The recording's beats, and before them some at its first pace: the finger is on already."""
+    pace = float(np.median(np.diff(beats_ms[:60])))
+    early = beats_ms[0] - np.arange(1, (WORN_S - 5) * 1000 / pace) * pace
+    return np.concatenate([np.round(early[::-1]).astype(np.int64), beats_ms])
 
 
 def finger_pulse() -> bytes:
@@ -131,8 +152,10 @@ class Lamp:
     def __init__(self, world: World, told: Callable[[float], None] = lambda world_s: None):
         self.world, self.told = world, told
         self.world_s = 0.0
+        self.heard_s = time.monotonic()
         self.said: list[str] = []  # what the firmware printed, for the errors
         self.starts = 0
+        self.fruitless = 0  # start after which world time last went on
         self.process: subprocess.Popen | None = None
         self.stopping = False
         self.ended = threading.Event()
@@ -159,6 +182,10 @@ class Lamp:
             clock.wait(0.05)
         raise LampDied(f"the virtual lamp stood still at {self.world_s:.0f} s of its night")
 
+    def now_s(self) -> float:
+        """World time now, if it keeps the real clock's pace since it was last told."""
+        return self.world_s + time.monotonic() - self.heard_s
+
     def last_words(self) -> str:
         lines = [line for line in self.said if not line.startswith("world ")]
         return " / ".join(lines[-6:]) or "it said nothing"
@@ -174,11 +201,15 @@ class Lamp:
             for line in self.process.stdout:
                 self._hear(line.strip())
             status = self.process.wait()
+            if self.starts - self.fruitless > RESTARTS:
+                break
         self.ended.set()
 
     def _hear(self, line: str) -> None:
         if line.startswith("world "):
             self.world_s = int(line.split()[1]) / 1000
+            self.heard_s = time.monotonic()
+            self.fruitless = self.starts
             self.told(self.world_s)
         elif line:
             self.said.append(line)

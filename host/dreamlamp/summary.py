@@ -9,7 +9,7 @@ from datetime import timedelta
 from itertools import groupby
 
 import numpy as np
-from lamp import wire
+from lamp import names, wire
 
 from .nights import Night
 from .sleepstats import statistics
@@ -18,6 +18,13 @@ GOOD = 50  # percent of an epoch with trustworthy beats, from which on it counts
 SHORTEST_HOLE_S = 120  # shorter ones are counted in the sums and not listed
 CAUSES = {1: "power came back", 2: "reset button", 3: "watchdog", 4: "deep sleep", 5: "restart"}
 SYNTHETIC = "synthetic"
+JUDGEMENTS = (
+    wire.LOOP, wire.RESCUE, wire.REFUSED_RESCUE, wire.SETTLED, wire.WOKE, wire.NO_RESPONSE,
+    wire.LIGHT_OFF,
+)  # fmt: skip
+FIGURES = (
+    "score", "cycle", "hold", "lag_s", "base_bpm", "hr_bpm_x10", "quality", "confidence", "light",
+)  # fmt: skip
 
 
 def summarise(night: Night) -> dict:
@@ -31,8 +38,8 @@ def summarise(night: Night) -> dict:
         "night": night.id,
         "began": began.isoformat() if began else None,
         "ended": (began + timedelta(seconds=night.length_s)).isoformat() if began else None,
-        "end_reason": wire.END_NAMES[night.end],
-        "mode": wire.MODE_NAMES[night.boots[0].mode],
+        "end_reason": names.END[night.end],
+        "mode": names.MODE[night.boots[0].mode],
         "firmware": night.boots[0].firmware,
         "source": night.note.get("source", {}),
         "recorded_min": len(night) * minutes,
@@ -135,6 +142,20 @@ def _early_end(night: Night) -> list[dict]:
         wire.END_LOST: "the night was broken off here and closed when the lamp started again",
     }[night.end]
     return [{"from_s": night.length_s, "to_s": night.length_s, "why": why}]
+
+
+def reasons(night: Night) -> list[dict]:
+    """For each event of loop or light: the epoch's figures on which it was decided."""
+    at = {int(index): i for i, index in enumerate(night.epochs["index"])}
+    found = []
+    for event in night.events:
+        if event.code not in JUDGEMENTS or event.epoch not in at:
+            continue
+        i = at[event.epoch]
+        figures = {name: int(night.epochs[name][i]) for name in FIGURES}
+        stage = night.stages[i]
+        found.append({**_event(night, event), "epoch": event.epoch, "stage": stage, **figures})
+    return found
 
 
 def _sureness(night: Night) -> dict:

@@ -68,9 +68,15 @@ class Result:
 
 
 async def sync(
-    link: Link, library: Path, progress: Progress = lambda entry, have: None
+    link: Link,
+    library: Path,
+    progress: Progress = lambda entry, have: None,
+    now: Callable[[], float] = time.time,
 ) -> list[Result]:
-    """Fetch every night the lamp has that `library` has not; the results, oldest first."""
+    """Fetch every night the lamp has that `library` has not; the results, oldest first.
+
+    The lamp is told that it is `now()`, Unix seconds.
+    """
     library.mkdir(parents=True, exist_ok=True, mode=0o700)
     hello = Hello(*struct.unpack(wire.HELLO_LAYOUT, await link.request(wire.HELLO)))
     if hello.protocol != wire.PROTOCOL:
@@ -78,16 +84,15 @@ async def sync(
             f"the lamp speaks protocol {hello.protocol}, this program {wire.PROTOCOL}: "
             "update the older of the two"
         )
-    clock = await set_time(link, hello)
+    clock = await set_time(link, hello, now())
     results = []
     for entry in await nights(link):
         results.append(await Fetch(link, library, entry, clock, progress).run())
     return results
 
 
-async def set_time(link: Link, hello: Hello) -> dict:
+async def set_time(link: Link, hello: Hello, unix_s: float) -> dict:
     """Tell the lamp the time; how its seconds and ours belong together, for the sidecar."""
-    unix_s = time.time()
     offset_min = time.localtime(unix_s).tm_gmtoff // 60
     await link.request(wire.SET_TIME, struct.pack("<Ih", int(unix_s), offset_min))
     return {

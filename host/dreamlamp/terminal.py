@@ -1,8 +1,11 @@
 """A night in the terminal: a short hypnogram and the plain facts. Knows rich and no page."""
 
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -61,6 +64,19 @@ def _numbers(facts: dict) -> Table:
     return table
 
 
+def reason(found: dict) -> str:
+    """One event and the figures behind it."""
+    at = found["clock"] or duration(found["second"] / 60)
+    rate = found["hr_bpm_x10"] / 10
+    return (
+        f"{at}  {loop_sentence(found) or found['name']}\n"
+        f"       heart {rate:.1f} bpm over a baseline of {found['base_bpm']}, cycle "
+        f"{found['cycle']} (every {found['lag_s']} s), hold {found['hold']}; stage "
+        f"{found['stage']} ({found['confidence']} % sure), signal {found['quality']} %, "
+        f"light {found['light']}"
+    )
+
+
 def listing(rows: list[dict]) -> Table:
     """The library as a table."""
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
@@ -76,3 +92,18 @@ def listing(rows: list[dict]) -> Table:
             facts["source"].get("heart", ""),
         )  # fmt: skip
     return table
+
+
+@contextmanager
+def bars(names: dict[str, str]) -> Iterator[Callable[[str, float], None]]:
+    """A progress bar on stderr for each key of `names`; what comes is `told(key, share)`."""
+    columns = (TextColumn("{task.description:<8}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=err, transient=True) as shown:
+        tasks: dict[str, int] = {}
+
+        def told(key: str, share: float) -> None:
+            if key not in tasks:
+                tasks[key] = shown.add_task(names.get(key, key), total=1)
+            shown.update(tasks[key], completed=share)
+
+        yield told

@@ -3,7 +3,7 @@
 import hashlib
 import struct
 
-from lamp import server, wire
+from lamp import names, server, wire
 
 FRIEND = (True, True, True)
 STRANGER = (True, False, False)
@@ -47,8 +47,8 @@ class Night:
     def __init__(self):
         self.epoch = wire.Epoch()
 
-    def set_mode(self, mode):
-        self.mode = mode
+    def set(self, key, value):
+        setattr(self, key, value)
 
     def clock_set(self, unix_s, offset_min):
         self.clock = unix_s, offset_min
@@ -222,6 +222,6 @@ def test_any_bytes_get_a_status():
             request = bytes((1 + state % 12,)) + request[1:]
         lamp.failed = 0
         answer = lamp.handle(request, FRIEND)
-        assert len(answer) >= 3 and answer[2] < len(wire.STATUS_NAMES)
+        assert len(answer) >= 3 and answer[2] < len(names.STATUS)
         assert answer[2] != wire.FAULT
         stream(lamp)

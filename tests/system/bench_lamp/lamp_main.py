@@ -60,8 +60,8 @@ class Night:
     state, mode, level = wire.IDLE, wire.OBSERVE, 0
     epoch = wire.Epoch()
 
-    def set_mode(self, mode):
-        self.mode = mode
+    def set(self, key, value):
+        setattr(self, key, value)
 
     def clock_set(self, unix_s, offset_min):
         self.clock = (unix_s, offset_min)
