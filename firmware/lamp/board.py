@@ -84,20 +84,25 @@ class Flash:
 
 
 class Button:
-    """A push button to ground. The interrupt only notes the press; time judges it."""
+    """A push button to ground. The interrupt notes the press, so that none is too short to see.
+
+    Contacts bounce at both ends of a press: edges closer than DEBOUNCE_MS to another are none.
+    """
 
     def __init__(self, pin):
         self._pin = machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP)
         self._down_at = self._last_edge = time.ticks_ms()
-        self._was_down = False
-        self._presses = 0
-        self._pin.irq(self._fell, machine.Pin.IRQ_FALLING)
+        self._down = self.pressed()
+        self._press = False  # not yet taken
+        self._pin.irq(self._edge, machine.Pin.IRQ_FALLING | machine.Pin.IRQ_RISING)
 
-    def _fell(self, _pin):
+    def _edge(self, _pin):
         now = time.ticks_ms()
         if time.ticks_diff(now, self._last_edge) > DEBOUNCE_MS:
-            self._presses = 1
-            self._down_at = now
+            self._down = not self._down
+            if self._down:
+                self._press = True
+                self._down_at = now
         self._last_edge = now
 
     def pressed(self):
@@ -110,8 +115,10 @@ class Button:
 
     def taken(self):
         """True once after each press."""
-        presses, self._presses = self._presses, 0
-        return presses > 0
+        if time.ticks_diff(time.ticks_ms(), self._last_edge) > DEBOUNCE_MS:
+            self._down = self.pressed()  # should an edge have been missed
+        press, self._press = self._press, False
+        return press
 
 
 class Power:

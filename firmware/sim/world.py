@@ -186,8 +186,10 @@ def guard(ms):
 
 
 def _move(down):
-    for edge in edges:
-        edge(down)
+    """The button's contact closes or opens, and bounces."""
+    for level in (down, not down, down):
+        for edge in edges:
+            edge(level)
 
 
 def happen(name, *args):

@@ -249,6 +249,18 @@ while True:
 """
 
 
+def test_collections_cost_what_the_world_says(lamp):
+    body = "for i in range(1000):\n    board.watchdog.feed()\n    bytearray(20000)\n"
+    body += "    await asyncio.sleep_ms(0)\nprint('took', board.clock.now_ms())\n" + SLEEP
+
+    def took_ms(gc_us):
+        (lamp.world / "state.json").unlink(missing_ok=True)
+        return int(lamp(body, stop_at_s=100, gc_us=gc_us)[1].split("took ")[1].split()[0])
+
+    free, dear = took_ms(0), took_ms(50000)
+    assert dear - free in range(50 * 5, 50 * 200), (free, dear)
+
+
 def test_the_outside_is_heard_and_a_central_slows_time_down(lamp):
     radios = []
     with socket.create_server(("127.0.0.1", 0)) as server:
