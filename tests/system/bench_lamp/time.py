@@ -6,12 +6,10 @@ from utime import *  # noqa: F403
 
 
 def watch(sock, callback):
-    """Call `callback` whenever `sock` is readable; None ends it."""
-    global watcher
-    if callback:
-        watcher = asyncio.create_task(_watch(sock, callback))
-    else:
-        watcher.cancel()
+    """Call `callback` whenever `sock` is readable; None: the air is gone, and so is this lamp."""
+    if not callback:
+        raise SystemExit
+    asyncio.create_task(_watch(sock, callback))
 
 
 async def _watch(sock, callback):
