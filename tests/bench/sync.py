@@ -138,7 +138,7 @@ class Session:
             self.lamp = start(self.air, self.folder)
 
     def run(self, lamp: VirtualLamp) -> tuple[bytes | None, int, VirtualLamp]:
-        """The night as it arrived (None: lost), bytes sent in vain a cut, the lamp there is now."""
+        """The night as it arrived (None: lost), bytes sent in vain a cut, the lamp now."""
         self.lamp = lamp
         before = self.air.hands().traffic().get(wire.DATA_UUID, [0, 0])
         if self.host_dies is not None:

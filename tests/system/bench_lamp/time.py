@@ -7,9 +7,10 @@ from utime import *  # noqa: F403
 
 def watch(sock, callback):
     """Call `callback` whenever `sock` is readable; None: the air is gone, and so is this lamp."""
+    global watcher
     if not callback:
         raise SystemExit
-    asyncio.create_task(_watch(sock, callback))
+    watcher = asyncio.create_task(_watch(sock, callback))
 
 
 async def _watch(sock, callback):
