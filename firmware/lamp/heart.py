@@ -38,7 +38,7 @@ BEATS_MAX = const(128)
 FINE = const(0)
 RANGE = const(1)  # not 300..2000 ms
 STEP = const(2)  # 40 % off the typical interval
-SIZE = const(3)  # a pulse under a third or over three times the usual
+SIZE = const(3)  # a pulse under 2/5 or over 5/2 of the usual
 NOISE = const(4)  # something else between the beats was nearly as steep
 RAILED = const(5)  # the converter was at its rail
 
@@ -188,7 +188,7 @@ class Heart:
             self._flags |= F_SATURATED
             s[dsp.RAILED] = 0
             return RAILED
-        if self._size and (best > 3 * self._size or 3 * best < self._size):
+        if self._size and (2 * best > 5 * self._size or 5 * best < 2 * self._size):
             return SIZE
         if s[dsp.BEFORE] * 4 > best * 3:
             return NOISE
@@ -221,7 +221,7 @@ class Heart:
         if not typical:
             self._typical_ms = gap
             return
-        self._typical_ms += max(-typical >> 1, min(typical >> 1, gap - typical)) >> 2
+        self._typical_ms += max(-typical >> 1, min(typical, gap - typical)) >> 2
 
     def _learn(self, best):
         """Follow the usual slope, at most doubling or halving at a time."""
@@ -230,9 +230,10 @@ class Heart:
         self._floor()
 
     def _sense(self, best, pulse):
-        """Vote on which way pulses point; only clean pulses have a vote."""
-        counter = self._s[dsp.COUNTER]
+        """Vote on which way pulses point; only clean pulses have a vote, and a jump of the
+        light, however high, is not remembered for longer than a few beats."""
         self._with = max(best, self._with - (self._with >> 3))
+        counter = min(self._s[dsp.COUNTER], 2 * self._with)
         self._against = max(counter, self._against - (self._against >> 3))
         if pulse:
             return
@@ -315,7 +316,7 @@ def summarise(beats, epoch):
 
 def _bin_rate(beats, start, end):
     """Mean heart rate, bpm x10, of the accepted intervals that overlap [start, end) ms."""
-    covered = turns = 0  # ms; beats x2**20
+    covered = turns = 0  # ms; beats x 2**16, and 600000 / 2**16 = 75 * 125 / 2**10
     for i in range(beats.n):
         if beats.flag[i] != NN:
             continue
@@ -324,4 +325,4 @@ def _bin_rate(beats, start, end):
         if overlap > 0:
             covered += overlap
             turns += (overlap << 16) // beats.ibi_ms[i]
-    return (turns * 75 // covered) * 125 >> 10 if covered else 0
+    return (turns * 75 // covered * 125 + 512) >> 10 if covered else 0
