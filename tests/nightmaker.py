@@ -7,7 +7,7 @@ import struct
 
 import numpy as np
 from dreamlamp.nights import Beats
-from lamp import codec, wire
+from lamp import codec, names, wire
 
 BOOT = {
     "cause": 1,
@@ -34,7 +34,7 @@ WORN = {
     "hr_bpm_x10": 580,
     "rmssd_ms": 40,
 }
-CODES = {name: code for code, name in wire.STAGE_NAMES.items()}
+CODES = {name: code for code, name in names.STAGE.items()}
 
 
 class Maker:

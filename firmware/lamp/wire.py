@@ -57,17 +57,6 @@ MISMATCH = const(5)  # the hash is not this night's
 FAULT = const(6)
 TOO_FAST = const(7)
 
-STATUS_NAMES = (
-    "ok",
-    "bad request",
-    "not found",
-    "refused",
-    "busy",
-    "hash mismatch",
-    "lamp fault",
-    "too fast",
-)
-
 # `data` carries: offset u32, then bytes of the night from there on.
 DATA_HEADER = "<I"
 DATA_HEADER_SIZE = const(4)
@@ -107,7 +96,6 @@ SAFE = const(2)
 OFF = const(0)  # modes
 OBSERVE = const(1)
 ACT = const(2)
-MODE_NAMES = ("off", "observe", "act")
 
 KIT_HEART = const(1)
 KIT_EEG = const(2)
@@ -120,7 +108,6 @@ N2 = const(2)  # the heart kit cannot tell N1 from N2 and says N2 for both ("lig
 N3 = const(3)
 R = const(5)
 UNSCORED = const(9)
-STAGE_NAMES = {0: "W", 1: "N1", 2: "N2", 3: "N3", 5: "R", 9: "unscored"}
 
 # --- a night, frame by frame --------------------------------------------------------------------
 # frame: type u8, length u8, payload, crc32 u32 over type..payload, seeded with the night's id.
@@ -173,27 +160,6 @@ CLOCK_SET = const(15)
 SYNC_BEGAN = const(16)
 FLASH_FAULT = const(17)  # a: sector, b: retries
 DAWN = const(18)  # a: level (L*), b: seconds to the deadline, c: 0, or why it cannot come (WHY_*)
-EVENT_NAMES = (
-    "?",
-    "worn",
-    "unworn",
-    "button",
-    "sensor fault",
-    "samples lost",
-    "log full",
-    "loop",
-    "rescue",
-    "rescue refused",
-    "settled",
-    "woke",
-    "no response",
-    "light off",
-    "mode set",
-    "clock set",
-    "sync began",
-    "flash fault",
-    "dawn",
-)
 
 # why the light stays dark or goes dark: value c of REFUSED_RESCUE, LIGHT_OFF
 WHY_MODE = const(1)  # mode off
@@ -213,38 +179,16 @@ WHY_THIRD = const(14)  # the dark third: the sleeper agreed to it
 WHY_SETTLED = const(15)  # the sleeper settled
 WHY_DONE = const(16)  # the profile ran to its end
 WHY_CLOCK = const(17)  # the time is not known
-WHY_NAMES = (
-    "?",
-    "mode off",
-    "observing only",
-    "no consent to this policy",
-    "too few nights of baseline",
-    "too few nights of observing",
-    "button",
-    "rescues of the night used up",
-    "too soon after the last",
-    "too little sleep so far",
-    "light of the night used up",
-    "blind to its own light",
-    "awake",
-    "no signal",
-    "dark third",
-    "settled",
-    "ran to its end",
-    "clock unknown",
-)
 
 # kinds of loop
 CYCLE = const(1)  # returns again and again to the same surge
 HOLD = const(2)  # held on a plateau that will not come down
-KIND_NAMES = ("none", "cycle", "hold")
 
 # why a night ended
 END_BUTTON = const(1)
 END_UNWORN = const(2)
 END_FULL = const(3)
 END_LOST = const(4)  # closed at a later boot
-END_NAMES = ("open", "button", "unworn", "flash full", "closed at boot")
 
 # epoch flags
 F_WORN = const(1)

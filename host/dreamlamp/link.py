@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.exc import BleakError, BleakGATTProtocolError, BleakGATTProtocolErrorCode
-from lamp import wire
+from lamp import names, wire
 
 from .errors import DreamlampError
 
@@ -60,8 +60,8 @@ class Refusal(LampError):
 
     def __init__(self, opcode: int, status: int) -> None:
         self.status = status
-        names = wire.STATUS_NAMES
-        name = names[status] if status < len(names) else f"status {status}"
+        known = names.STATUS
+        name = known[status] if status < len(known) else f"status {status}"
         hint = self.HINTS.get(status, "update the lamp or this program so that both agree")
         super().__init__(f"the lamp answered request {opcode:#04x} with '{name}': {hint}")
 

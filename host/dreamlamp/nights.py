@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
-from lamp import codec, wire
+from lamp import codec, names, wire
 
 from .errors import DreamlampError
 
@@ -78,8 +78,8 @@ class Event:
 
     @property
     def name(self) -> str:
-        known = self.code < len(wire.EVENT_NAMES)
-        return wire.EVENT_NAMES[self.code] if known else f"event {self.code}"
+        known = self.code < len(names.EVENT)
+        return names.EVENT[self.code] if known else f"event {self.code}"
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Night:
 
     @property
     def stages(self) -> list[str]:
-        return [wire.STAGE_NAMES.get(int(code), "unscored") for code in self.epochs["stage"]]
+        return [names.STAGE.get(int(code), "unscored") for code in self.epochs["stage"]]
 
     def clock_of(self, boot: int) -> Clock | None:
         """The last clock reading noted for power-up number `boot`."""

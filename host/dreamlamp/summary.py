@@ -9,7 +9,7 @@ from datetime import timedelta
 from itertools import groupby
 
 import numpy as np
-from lamp import wire
+from lamp import names, wire
 
 from .nights import Night
 from .sleepstats import statistics
@@ -38,8 +38,8 @@ def summarise(night: Night) -> dict:
         "night": night.id,
         "began": began.isoformat() if began else None,
         "ended": (began + timedelta(seconds=night.length_s)).isoformat() if began else None,
-        "end_reason": wire.END_NAMES[night.end],
-        "mode": wire.MODE_NAMES[night.boots[0].mode],
+        "end_reason": names.END[night.end],
+        "mode": names.MODE[night.boots[0].mode],
         "firmware": night.boots[0].firmware,
         "source": night.note.get("source", {}),
         "recorded_min": len(night) * minutes,

@@ -12,7 +12,7 @@ import random
 import sys
 import time
 
-from lamp import wire
+from lamp import names, wire
 
 from ._oracle import Fault, World
 
@@ -185,7 +185,7 @@ def campaign(sequences, evenings, seed=SEED, told=sys.stderr):
             out["violations"] += 1
         if number % 100_000 == 99_999:
             print(f"  {number + 1} sequences", file=told)
-    out["events"] = {wire.EVENT_NAMES[code]: n for code, n in sorted(events.items())}
+    out["events"] = {names.EVENT[code]: n for code, n in sorted(events.items())}
     out["faults"] = faults[:10]
     out["seconds"] = round(time.perf_counter() - begun)
     return out

@@ -3,7 +3,7 @@
 import hashlib
 import struct
 
-from lamp import server, wire
+from lamp import names, server, wire
 
 FRIEND = (True, True, True)
 STRANGER = (True, False, False)
@@ -222,6 +222,6 @@ def test_any_bytes_get_a_status():
             request = bytes((1 + state % 12,)) + request[1:]
         lamp.failed = 0
         answer = lamp.handle(request, FRIEND)
-        assert len(answer) >= 3 and answer[2] < len(wire.STATUS_NAMES)
+        assert len(answer) >= 3 and answer[2] < len(names.STATUS)
         assert answer[2] != wire.FAULT
         stream(lamp)
