@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from lamp import wire
+from lamp import names, wire
 
 from .errors import DreamlampError
 from .recordings import Recording
@@ -62,7 +62,7 @@ def settings_for(mode: str) -> dict[str, int | bytes]:
     """What the lamp's memory holds: in mode act with consent and enough nights watched."""
     if mode == "act":
         return {"mode": wire.ACT, "consent": wire.POLICY, "nights": NIGHTS_WATCHED}
-    return {"mode": wire.MODE_NAMES.index(mode)}
+    return {"mode": names.MODE.index(mode)}
 
 
 class World:
