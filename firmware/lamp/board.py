@@ -83,19 +83,18 @@ class Flash:
 
 
 class Button:
-    """A push button to ground. The interrupt only notes the press; time judges it."""
+    """A push button to ground. The interrupt notes the press; whoever asks first takes it."""
 
     def __init__(self, pin):
         self._pin = machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP)
         self._down_at = self._last_edge = time.ticks_ms()
-        self._was_down = False
-        self._presses = 0
+        self._down = False  # a press nobody took yet
         self._pin.irq(self._fell, machine.Pin.IRQ_FALLING)
 
     def _fell(self, _pin):
         now = time.ticks_ms()
         if time.ticks_diff(now, self._last_edge) > DEBOUNCE_MS:
-            self._presses = 1
+            self._down = True
             self._down_at = now
         self._last_edge = now
 
@@ -103,14 +102,19 @@ class Button:
         """Is it down now?"""
         return not self._pin.value()
 
-    def held(self):
-        """Has it been down for LONG_MS or longer?"""
-        return self.pressed() and time.ticks_diff(time.ticks_ms(), self._down_at) >= LONG_MS
+    def struck(self):
+        """True once, at once, for a press; it is then neither short nor long any more."""
+        down, self._down = self._down, False
+        return down
 
     def taken(self):
-        """True once after each press."""
-        presses, self._presses = self._presses, 0
-        return presses > 0
+        """True once after a short press, when it is let go."""
+        return self._down and not self.pressed() and self.struck()
+
+    def held(self):
+        """True once in a press that lasts, after LONG_MS."""
+        long = time.ticks_diff(time.ticks_ms(), self._down_at) >= LONG_MS
+        return self._down and long and self.pressed() and self.struck()
 
 
 class Power:
