@@ -66,7 +66,6 @@ class Night:
             self.epoch.flags |= wire.F_FAULT
         while now_s >= self.due_s:
             self._close_epoch()
-            self.due_s += wire.EPOCH_S
 
     def _close_epoch(self):
         """Judge the epoch that just ended, write it down, make room for the next."""
@@ -86,6 +85,7 @@ class Night:
             self._note_trouble()
         self.heart.next_epoch(EPOCH_MS)
         epoch.clear(epoch.index + 1)
+        self.due_s += wire.EPOCH_S  # before `begin`, which sets it anew
         self.lost = 0
         if self.unworn_epochs >= UNWORN_EPOCHS and self.state == wire.RECORDING:
             self.end(wire.END_UNWORN)
