@@ -47,6 +47,11 @@ class NightLog:
         self._replay()
 
     @property
+    def newest(self):
+        """Id of the newest night, open or ended."""
+        return self.ring.newest
+
+    @property
     def stats(self):
         """What the flash went through since boot, and what was found on it."""
         r = self.ring

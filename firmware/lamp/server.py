@@ -65,6 +65,8 @@ class Server:
         if self.last is None or request != self.last:
             self.last_n = _HEAD + self.do(request, peer)
             self.last = bytes(request) if self.out[2] == wire.OK else None
+            if len(request) > 1 and not request[1]:
+                self.last, self.last_n = None, 0  # nobody waits for an answer
         return memoryview(self.out)[: self.last_n]
 
     def do(self, request, peer):

@@ -15,6 +15,7 @@ import world
 from flash import DONE, NOTHING, PREFIX, TORN, Flash, PowerCut
 
 ERASE_US, PAGE_US, PAGE, READ_US_PER_KB = 45000, 700, 256, 100
+SECTORS, SECTOR = 384, 4096
 NOT_FOUND = -4354
 TEARS = (NOTHING, PREFIX, TORN, DONE)
 
@@ -81,12 +82,11 @@ class Partition:
 
     TYPE_APP, TYPE_DATA = 0, 1
     BOOT, RUNNING = 0, 1
-    SECTORS, SECTOR = 384, 4096
 
     def __init__(self, label):
         if label != "nights":
             raise OSError(-2, "ENOENT")
-        self._flash = Flash(world.folder + "/flash.bin", self.SECTORS)
+        self._flash = Flash(world.folder + "/flash.bin", SECTORS)
         world.listeners.append(self._before)
 
     def _before(self, name, args):
@@ -114,30 +114,30 @@ class Partition:
         return []
 
     def info(self):
-        size = self.SECTORS * self.SECTOR
+        size = SECTORS * SECTOR
         return (self.TYPE_DATA, 0x40, 0x280000, size, "nights", False)
 
     def readblocks(self, block, buf, offset=0):
         time.charge_us(20 + len(buf) * READ_US_PER_KB // 1024)
-        self._flash.read(block * self.SECTOR + offset, buf)
+        self._flash.read(block * SECTOR + offset, buf)
 
     def writeblocks(self, block, buf, offset=None):
         if offset is None:
-            for i in range((len(buf) + self.SECTOR - 1) // self.SECTOR):
+            for i in range((len(buf) + SECTOR - 1) // SECTOR):
                 self._erase(block + i)
             offset = 0
-        address = block * self.SECTOR + offset
+        address = block * SECTOR + offset
         pages = (address + len(buf) - 1) // PAGE - address // PAGE + 1
         self._spend(pages * PAGE_US, len(buf), self._flash.program, address, buf)
 
     def _erase(self, block):
-        self._spend(ERASE_US, self.SECTOR, self._flash.erase, block)
+        self._spend(ERASE_US, SECTOR, self._flash.erase, block)
 
     def ioctl(self, op, arg):
         if op == 4:
-            return self.SECTORS
+            return SECTORS
         if op == 5:
-            return self.SECTOR
+            return SECTOR
         if op == 6:
             self._erase(arg)
         return 0

@@ -40,7 +40,6 @@ cause = POWER_ON
 alive = True
 sensor = 0x15  # part number of the sensor on the bus; 0: none
 gc_us = 0  # charged for each garbage collection
-address = "246f28d12e01"  # the radio's
 
 finger = True
 usb = True
@@ -65,7 +64,7 @@ _due_ms = 0
 def load(path):
     """Read WORLD; world time goes on where `state.json` of the last boot left it."""
     global folder, seed, outside, realtime, fast_until_ms, now_ms, boot_ms, boots, cause
-    global sensor, gc_us, address
+    global sensor, gc_us
     global _events, _next, _stop_ms
     folder = path
     with open(path + "/world.json") as file:
@@ -75,7 +74,6 @@ def load(path):
     outside = tuple(spec["outside"]) if spec.get("outside") else None
     sensor = spec.get("sensor", sensor)
     gc_us = spec.get("gc_us", gc_us)
-    address = spec.get("address", "246f28%06x" % (seed & 0xFFFFFF))
     realtime = bool(spec.get("realtime"))
     if "fast_until_s" in spec:
         fast_until_ms = min(NEVER, spec["fast_until_s"] * 1000)
@@ -188,8 +186,10 @@ def guard(ms):
 
 
 def _move(down):
-    for edge in edges:
-        edge(down)
+    """The button's contact closes or opens, and bounces."""
+    for level in (down, not down, down):
+        for edge in edges:
+            edge(level)
 
 
 def happen(name, *args):

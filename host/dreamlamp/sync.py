@@ -21,6 +21,7 @@ from .link import LampError, Link, LinkLost, Refusal
 
 WINDOW = 4096  # bytes granted ahead; no more than these can be sent in vain
 SILENCE_S = 0.5  # without data for so long, the window's tail was lost: ask again
+SILENCE = (-1, b"")
 
 Progress = Callable[["Entry", int], None]
 
@@ -208,16 +209,25 @@ class Fetch:
     async def receive(self, file) -> None:
         """Take what has come; write what is next to what is there."""
         try:
-            got = await asyncio.wait_for(self.link.data.get(), SILENCE_S)
-        except TimeoutError:
+            got = self.link.data.get_nowait()
+        except asyncio.QueueEmpty:
+            got = await self.wait()
+        if got == SILENCE:
             self.silent = True
             self.early.clear()
             self.granted = self.seen = self.have
             return
         if got is None:
+            self.link.data.put_nowait(None)
             raise LinkLost("the lamp went out of reach: come nearer; sync goes on from here")
         offset, data = got
         self.seen = offset + len(data)
+        if offset == self.have and not self.early:
+            file.write(data)
+            self.have += len(data)
+            self.result.fetched += len(data)
+            self.progress(self.entry, self.have)
+            return
         if offset in self.early:
             self.result.resent += len(self.early[offset])
         self.early[offset] = data
@@ -231,6 +241,13 @@ class Fetch:
             self.result.fetched += len(new)
             self.result.resent += len(data) - len(new)
         self.progress(self.entry, self.have)
+
+    async def wait(self) -> tuple[int, bytes] | None:
+        """The next of the stream; None: the link ended."""
+        try:
+            return await asyncio.wait_for(self.link.data.get(), SILENCE_S)
+        except TimeoutError:
+            return SILENCE
 
     async def settle(self, sha: bytes) -> Result:
         """The bytes are right: name the file, tell the lamp."""

@@ -124,9 +124,30 @@ def test_three_crashes_in_a_row_are_noted_and_lead_to_safe_mode(lamp):
     for _crash in range(3):
         status, said, state = lamp(body, stop_at_s=600)
         assert (status, state["cause"]) == (43, 2), said
-    assert lamp(body)[0] == 0
+    steady = (
+        "print('safe', board.safe)\nfor second in range(620):\n    board.watchdog.feed()\n"
+        "    await asyncio.sleep_ms(1000)\nimport machine\nmachine.reset()"
+    )
+    assert "safe True" in lamp(steady, stop_at_s=3600)[1]
+    assert "safe False" in lamp(steady)[1]  # ten minutes without a crash forgive
     blobs = json.loads((lamp.world / "nvs.json").read_text())["lamp"]
     assert b"ValueError: broken" in bytes.fromhex(blobs["crash2"])
+
+
+def test_a_task_that_fails_is_noted_and_started_again_in_the_dark(lamp):
+    body = (
+        "async def task(n):\n    board.light.set(500)\n    n[0] += 1\n"
+        "    await asyncio.sleep_ms(100)\n    print('alive', n[0])\n"
+        "    if n[0] < 4: raise OSError(12)\n    await asyncio.sleep(10**4)\n"
+        "board.spawn(task, [0])\n"
+    )
+    status, said, _state = lamp(body + SLEEP, stop_at_s=60)
+    assert (status, said.count("alive"), said.count("OSError: [Errno 12]")) == (0, 4, 3), said
+    duties = [line.split()[1] for line in (lamp.world / "light.log").read_text().splitlines()]
+    assert duties == ["0", "500"] * 4 + ["0"]
+    assert (
+        bytes.fromhex(json.loads((lamp.world / "nvs.json").read_text())["lamp"]["crashes"])[2] == 3
+    )
 
 
 def test_the_button_is_taken_once_a_press_and_held_at_boot_means_safe(lamp):
@@ -228,6 +249,18 @@ while True:
 """
 
 
+def test_collections_cost_what_the_world_says(lamp):
+    body = "for i in range(1000):\n    board.watchdog.feed()\n    bytearray(20000)\n"
+    body += "    await asyncio.sleep_ms(0)\nprint('took', board.clock.now_ms())\n" + SLEEP
+
+    def took_ms(gc_us):
+        (lamp.world / "state.json").unlink(missing_ok=True)
+        return int(lamp(body, stop_at_s=100, gc_us=gc_us)[1].split("took ")[1].split()[0])
+
+    free, dear = took_ms(0), took_ms(50000)
+    assert dear - free in range(50 * 5, 50 * 200), (free, dear)
+
+
 def test_the_outside_is_heard_and_a_central_slows_time_down(lamp):
     radios = []
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -245,7 +278,7 @@ def test_the_outside_is_heard_and_a_central_slows_time_down(lamp):
         radios[0].close()
     assert (status, state["world_ms"]) == (0, 20000000), said
     assert said.count("pressed") == 1, said
-    came, pressed = (int(line.split()[1]) for line in said.split("\n")[1:3])
+    came, pressed = (int(text.split()[0]) for text in said.split("heard ")[1:3])
     assert 1900 < pressed - came < 4000  # while connected a second takes a second
 
 
@@ -254,6 +287,7 @@ def test_a_lamp_out_of_memory_restarts(lamp):
     status, said, state = lamp(body, stop_at_s=600)
     assert (status, state["cause"]) == (43, 2), said
     assert "MemoryError" in said
+    assert "strikes" in json.loads((lamp.world / "nvs.json").read_text())["lamp"]
 
 
 def test_the_lamp_is_dark_after_every_way_to_die(lamp):
