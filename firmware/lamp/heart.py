@@ -124,12 +124,12 @@ class Heart:
             self._break(0)
             return
         i = 0
-        while i < n:
-            i = dsp.scan(buf, i, n, s)
+        while i < n:  # what is found must not depend on how the samples come in bursts
+            i = dsp.scan(buf, i, min(n, i + max(1, self._due + 1 - s[dsp.NOW])), s)
             if s[dsp.EVENT]:
                 self._beat()
-        if s[dsp.NOW] > self._due:
-            self._overdue()
+            if s[dsp.NOW] > self._due:
+                self._overdue()
 
     def _break(self, flag):
         """What came before tells nothing about what comes now."""
