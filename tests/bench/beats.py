@@ -156,7 +156,7 @@ def bench_bidmc(data: Path, rate: int) -> dict:
     marks: dict[str, list[Score]] = {}
     wrong: dict[str, list[np.ndarray]] = {}
     cpu: dict[str, float] = {}
-    cover, false, accepted, late, worst = [], [], [], [], []
+    cover, false, accepted, late, worst, turned = [], [], [], [], [], []
     for name, r in records(data):
         x = counts(r["ppg"], float(r["ppg_fs"]), rate)
         ref, sure = r["beats_t"], r["beats_agree"]
@@ -172,6 +172,7 @@ def bench_bidmc(data: Path, rate: int) -> dict:
             marks.setdefault(key, []).append(s)
         for key, e in errors(got, ref, sure).items():
             wrong.setdefault(key, []).append(e)
+        turned.append(score(play(0x3FFFF - x, rate).t, ref, sure))
         late.append(play(x[: 60 * rate], rate, 1).latency_s)
         # An interval is accepted, or not; it is false if either of its beats was none.
         ends = np.flatnonzero(ours.good & (ours.t >= SETTLE_S))
@@ -188,6 +189,7 @@ def bench_bidmc(data: Path, rate: int) -> dict:
         "false_beats": sum(false) / sum(accepted),
         "false_beats_even": sum(false[::2]) / sum(accepted[::2]),
         "false_beats_odd": sum(false[1::2]) / max(1, sum(accepted[1::2])),
+        "f1_inverted": f1(turned),  # the first 13 beats or so are spent on finding out
         "latency_ms_max": round(1000 * max(late)),
         "worst_record": min(worst)[1],
         "worst_f1": min(worst)[0],
