@@ -2,7 +2,7 @@
 
 import hashlib
 
-from lamp import server, wire
+from lamp import names, server, wire
 
 
 class Log:
@@ -40,8 +40,8 @@ class Night:
         self.epoch = wire.Epoch()
         self.clock = None
 
-    def set_mode(self, mode: int) -> None:
-        self.mode = mode
+    def set(self, key: str, value: int) -> None:
+        setattr(self, key, value)
 
     def clock_set(self, unix_s: int, offset_min: int) -> None:
         self.clock = unix_s, offset_min
@@ -52,7 +52,10 @@ class Night:
 
 class Settings(dict):
     def set(self, key, value) -> None:
-        self[key] = value
+        if value is None:
+            self.pop(key, None)
+        else:
+            self[key] = value
 
 
 class Clock:
@@ -86,7 +89,7 @@ class Target:
             return None
         assert len(answer) >= 3 and len(answer) <= self.server.room
         assert answer[0] == wire.ANSWER | (request[0] if request else 0)
-        assert answer[2] < len(wire.STATUS_NAMES) and answer[2] != wire.FAULT, request
+        assert answer[2] < len(names.STATUS) and answer[2] != wire.FAULT, request
         return answer[2]
 
     def drain(self, most: int = 40) -> None:
