@@ -84,7 +84,7 @@ class Flash:
 
 
 class Button:
-    """A push button to ground. The interrupt notes the press, so that none is too short to see.
+    """A push button to ground. The interrupt notes the press; whoever asks first takes it.
 
     Contacts bounce at both ends of a press: edges closer than DEBOUNCE_MS to another are none.
     """
@@ -93,7 +93,7 @@ class Button:
         self._pin = machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP)
         self._down_at = self._last_edge = time.ticks_ms()
         self._down = self.pressed()
-        self._press = False  # not yet taken
+        self._press = False  # one that nobody took yet
         self._pin.irq(self._edge, machine.Pin.IRQ_FALLING | machine.Pin.IRQ_RISING)
 
     def _edge(self, _pin):
@@ -109,16 +109,21 @@ class Button:
         """Is it down now?"""
         return not self._pin.value()
 
-    def held(self):
-        """Has it been down for LONG_MS or longer?"""
-        return self.pressed() and time.ticks_diff(time.ticks_ms(), self._down_at) >= LONG_MS
-
-    def taken(self):
-        """True once after each press."""
-        if time.ticks_diff(time.ticks_ms(), self._last_edge) > DEBOUNCE_MS:
-            self._down = self.pressed()  # should an edge have been missed
+    def struck(self):
+        """True once, at once, for a press; it is then neither short nor long any more."""
         press, self._press = self._press, False
         return press
+
+    def taken(self):
+        """True once after a short press, when it is let go."""
+        if time.ticks_diff(time.ticks_ms(), self._last_edge) > DEBOUNCE_MS:
+            self._down = self.pressed()  # should an edge have been missed
+        return not self._down and self.struck()
+
+    def held(self):
+        """True once in a press that lasts, after LONG_MS."""
+        lasts = time.ticks_diff(time.ticks_ms(), self._down_at) >= LONG_MS
+        return lasts and self.pressed() and self.struck()
 
 
 class Power:

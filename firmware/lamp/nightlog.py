@@ -47,6 +47,11 @@ class NightLog:
         self._replay()
 
     @property
+    def newest(self):
+        """Id of the newest night, open or ended."""
+        return self.ring.newest
+
+    @property
     def stats(self):
         """What the flash went through since boot, and what was found on it."""
         r = self.ring
@@ -78,11 +83,6 @@ class NightLog:
         self._tail = -1
         self.ring.erase_ahead()
         return self.open_id
-
-    @property
-    def newest(self):
-        """The id of the newest night, open or not; 0: none."""
-        return self.ring.newest
 
     def resume(self):
         """The night that a reset left open, to be gone on with; 0 if there is none."""

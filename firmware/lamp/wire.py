@@ -28,6 +28,7 @@ HEART_RATE_MEASUREMENT = const(0x2A37)
 
 # --- requests and answers -------------------------------------------------------------------
 # request: opcode u8, tag u8, body          answer: opcode | 0x80, tag, status u8, body
+# A request with tag 0 is done and not answered.
 
 HELLO = const(
     0x01

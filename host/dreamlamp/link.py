@@ -184,8 +184,8 @@ class Link:
     async def request(self, opcode: int, body: bytes = b"") -> bytes:
         """The body of the lamp's answer; asked again if the answer was lost on the way."""
         async with self.turn:
-            message = self._message(opcode, body)
-            key = (opcode, message[1])
+            self.tag = self.tag % 255 + 1
+            key, message = (opcode, self.tag), bytes((opcode, self.tag)) + body
             for patience in ANSWER_S:
                 answer = self.waiting[key] = asyncio.get_running_loop().create_future()
                 try:
@@ -203,18 +203,14 @@ class Link:
         return got[1:]
 
     async def tell(self, opcode: int, body: bytes = b"") -> None:
-        """Send a request whose answer nobody waits for."""
+        """Send a request that is not answered: tag 0, in a write without response."""
         async with self.turn:
-            await self._write(self._message(opcode, body))
+            await self._write(bytes((opcode, 0)) + body, response=False)
 
-    def _message(self, opcode: int, body: bytes) -> bytes:
-        self.tag = self.tag % 255 + 1
-        return bytes((opcode, self.tag)) + body
-
-    async def _write(self, message: bytes) -> None:
+    async def _write(self, message: bytes, response: bool = True) -> None:
         if self.lost:
             raise LinkLost(OUT_OF_REACH)
-        await self.client.write_gatt_char(wire.CONTROL_UUID, message, response=True)
+        await self.client.write_gatt_char(wire.CONTROL_UUID, message, response=response)
 
     def _answered(self, _, value: bytearray) -> None:
         if len(value) < 3 or not value[0] & wire.ANSWER:
@@ -234,3 +230,4 @@ class Link:
         for future in self.waiting.values():
             if not future.done():
                 future.set_exception(LinkLost(OUT_OF_REACH))
+                future.exception()  # told, even if the one who waited has gone

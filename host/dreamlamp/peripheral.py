@@ -167,6 +167,7 @@ class Peripheral:
             gatt.Characteristic.READABLE | gatt.Characteristic.WRITEABLE,
             value,
         )
+        made.name = made.uuid.to_hex_str("-").lower()
         self.characteristics[handle] = made
         return made
 
@@ -187,9 +188,11 @@ class Peripheral:
         """Send, and give the buffer back once the host's side has room again."""
         connection, made = self.connection, self.characteristics.get(data[2] | data[3] << 8)
         if connection and made and self.device:
-            if not self.world.drops():
+            if self.world.drops():
+                self.world.count("dropped", len(data) - 4)
+            else:
                 await self.device.gatt_server.notify_subscriber(connection, made, data[4:], True)
-                self.world.passed += len(data) - 4
+                self.world.count(made.name, len(data) - 4)
             while self.world.congested() and self.connection is connection:
                 await asyncio.sleep(0.002)
         self.send("K", b"\x01")
@@ -242,4 +245,5 @@ class Peripheral:
         if not flags & 0x0C:
             raise att.ATT_Error(att.ATT_WRITE_NOT_PERMITTED_ERROR)
         await self.guard(connection, bool(flags & WRITE_ENCRYPTED))
+        self.world.count("written", len(data))
         self.send("W", struct.pack("<HH", connection.handle, handle), data)

@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import random
 import signal
 from typing import Any
@@ -87,14 +88,17 @@ class World:
         self.hosts: dict[asyncio.StreamWriter, Antenna] = {}
         self.made = 0
         self.loss, self.chance = 0.0, random.Random(0)
-        self.passed = 0  # bytes notified since the start
-        self.dropped = 0  # notifications
+        self.traffic: dict[str, list[int]] = {"written": [0, 0], "dropped": [0, 0]}
 
     def drops(self) -> bool:
         """Whether the next notification is lost above the link."""
-        dropped = self.loss > 0 and self.chance.random() < self.loss
-        self.dropped += dropped
-        return dropped
+        return self.loss > 0 and self.chance.random() < self.loss
+
+    def count(self, what: str, n: int) -> None:
+        """A value of `n` bytes went through the air."""
+        row = self.traffic.setdefault(what, [0, 0])
+        row[0] += 1
+        row[1] += n
 
     def antenna(self, address: str) -> Antenna:
         """The lamp's controller."""
@@ -150,8 +154,8 @@ class World:
                 for connection in list(antenna.le_connections.values()):
                     connection.send_ll_control_pdu(ll.TerminateInd(SUPERVISION_TIMEOUT))
                     antenna.on_le_disconnected(connection, SUPERVISION_TIMEOUT)
-        elif name in ("passed", "dropped"):
-            return getattr(self, name)
+        elif name == "traffic":
+            return self.traffic
         elif self.lamp:
             self.lamp.send("H", json.dumps([name, *args]).encode())
         else:
@@ -188,6 +192,7 @@ def main() -> None:
     for name in ("lamp", "host", "hands"):
         parser.add_argument(f"--{name}-port", type=int, default=0)
     given = parser.parse_args()
+    logging.disable(logging.CRITICAL)  # peers that vanish are this process' daily bread
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # to be killed is how it ends: not a word
     asyncio.run(serve(given.lamp_port, given.host_port, given.hands_port))
 

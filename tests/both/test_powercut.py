@@ -33,7 +33,33 @@ def test_cells_that_read_blank_are_not_trusted_at_the_next_boot_either():
                 pass
             flash.power_on()
             powercut.check(flash, night, kept)
-            if again & 1:
+            if again != 1:
                 powercut.go_on(flash, night, kept, 2)
                 flash.power_on()
                 powercut.check(flash, night, kept)
+
+
+def test_a_dead_night_stays_dead_whatever_half_happens_to_it():
+    for operation, tear in ((0, sim.FAINT), (1, sim.FAINT), (2, sim.NOTHING)):
+        flash = powercut.copy(powercut.old_nights())
+        log = powercut.boot(flash)
+        dead = log.ring.nights()[1]
+        first = log.ring.find(dead, 0)
+        flash.cut(operation, tear)
+        try:
+            log.delete(dead, log.digest(dead)[1])
+            log.ring.here = first - 1  # the dead night's first sector is the next to be erased
+            log.ring.erase_ahead()
+        except powercut.PowerCut:
+            pass
+        flash.power_on()
+        if operation == 2:
+            head = bytearray(16)
+            flash.read(first * powercut.SIZE, head)
+            assert bytes(head) == bytes(16), "an erase was begun on a living header"
+        ring = powercut.boot(flash).ring
+        ring.here = first  # now another one is
+        ring.erase_ahead()
+        for _ in range(3):
+            flash.power_on()
+            assert dead not in powercut.boot(flash).ring.nights()

@@ -24,12 +24,14 @@ _GET_SECRET = const(29)
 _SET_SECRET = const(30)
 _F_READ = const(0x0002)
 _F_WRITE = const(0x0008)
+_F_WRITE_COMMAND = const(0x0004)  # without response
 _F_NOTIFY = const(0x0010)
 _F_WRITE_ENCRYPTED = const(0x1000)
 _ENOMEM = const(12)
 
 _INTERVAL_US = const(100_000)  # a scan of 1 s meets ten of them
 _RETRY_MS = const(5)
+_BURST = const(6)  # notifications between two awaits: some 10 ms, the sensor's FIFO holds 640
 _IO_NONE = const(3)  # neither keys nor a display
 _REQUEST_MAX = const(64)
 _QUEUE = const(4)
@@ -97,7 +99,7 @@ class Gatt:
                 server.gone()
                 if self.conn is None:
                     self.advertise()
-            wait = _WAIT if self.conn is None else self.step(server)
+            wait = self.burst(server)
             if wait == _WAIT and self.conn is not None and not self.known():
                 self.doorman(server)
                 wait = _LOOK_MS
@@ -109,6 +111,7 @@ class Gatt:
     def start(self, revision):
         """Switch the radio on and register the services."""
         ble, uuid = self.ble, bluetooth.UUID
+        control = _F_WRITE | _F_WRITE_COMMAND | _F_NOTIFY | _F_WRITE_ENCRYPTED
         ble.irq(self.event)  # before it is on: the stack asks for its identity at once
         ble.active(True)
         mac = ble.config("mac")[1]
@@ -132,7 +135,7 @@ class Gatt:
                 (
                     uuid(wire.SERVICE_UUID),
                     (
-                        (uuid(wire.CONTROL_UUID), _F_WRITE | _F_NOTIFY | _F_WRITE_ENCRYPTED),
+                        (uuid(wire.CONTROL_UUID), control),
                         (uuid(wire.DATA_UUID), _F_NOTIFY),
                     ),
                 ),
@@ -208,12 +211,23 @@ class Gatt:
     def peer(self):
         return self.encrypted, self.bonded, self.known()
 
+    def burst(self, server):
+        """A few notifications in one go, for a task switch costs as much as one of them."""
+        wait = _WAIT
+        if self.conn is not None:
+            for _ in range(_BURST):
+                wait = self.step(server)
+                if wait:
+                    break
+        return wait
+
     def step(self, server):
         """Send one notification; return ms to wait before the next, or _WAIT."""
         try:
             server.room = len(self.room)
             if self.answer is None and self.requests:
-                self.answer = server.handle(self.requests.pop(0), self.peer())
+                answer = server.handle(self.requests.pop(0), self.peer())
+                self.answer = answer if len(answer) else None
             if self.answer is not None:
                 self.ble.gatts_notify(self.conn, self.control, self.answer)
                 self.answer = None

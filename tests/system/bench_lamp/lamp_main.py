@@ -5,24 +5,13 @@ micropython lamp_main.py RADIO_PORT SETTINGS_FILE NIGHT_BYTES [NIGHT_BYTES ...]
 
 import asyncio
 import hashlib
-import struct
 import sys
-from binascii import crc32
 
 import bluetooth
 import world
 from lamp import server, wire
 from lamp.drivers import gatt
-
-
-def made(night, length):
-    """A night's bytes, the same on every run: whole frames, no two alike."""
-    out = bytearray()
-    while len(out) + wire.FRAME_MAX < length:
-        n = len(out) // 7 % 200 + 20
-        frame = bytes((wire.PPG, n)) + bytes((len(out) // 261 + i * night) & 255 for i in range(n))
-        out.extend(frame + struct.pack("<I", crc32(frame, night)))
-    return out
+from nights import made
 
 
 class Log:
@@ -91,7 +80,10 @@ class Settings:
         return self.held.get(key, default)
 
     def set(self, key, value):
-        self.held[key] = value
+        if value is None:
+            self.held.pop(key, None)
+        else:
+            self.held[key] = value
         with open(self.path, "w") as file:
             file.write(repr(self.held))
 
