@@ -43,6 +43,7 @@ class Night:
         self.mind = Mind(settings)
         self.state = wire.SAFE if safe else wire.IDLE  # or wire.RECORDING
         self.now_s = 0
+        self.told = None  # since this power-up: when it was told the time, and which
         self.due_s = wire.EPOCH_S  # when the epoch that is being filled ends
         self.worn_epochs = 0  # in a row
         self.unworn_epochs = 0
@@ -66,7 +67,6 @@ class Night:
             self.epoch.flags |= wire.F_FAULT
         while now_s >= self.due_s:
             self._close_epoch()
-            self.due_s += wire.EPOCH_S
 
     def _close_epoch(self):
         """Judge the epoch that just ended, write it down, make room for the next."""
@@ -86,6 +86,7 @@ class Night:
             self._note_trouble()
         self.heart.next_epoch(EPOCH_MS)
         epoch.clear(epoch.index + 1)
+        self.due_s += wire.EPOCH_S  # before `begin`, which sets it anew
         self.lost = 0
         if self.unworn_epochs >= UNWORN_EPOCHS and self.state == wire.RECORDING:
             self.end(wire.END_UNWORN)
@@ -145,6 +146,8 @@ class Night:
             self.rate_hz,
             self.epoch.index,
         )
+        if self.told:
+            self.diary.clock(self.boot, *self.told)
 
     def end(self, reason):
         """Close the night and learn from it."""
@@ -186,7 +189,8 @@ class Night:
 
     def clock_set(self, unix_s, offset_min):
         """A host said what time it is: date the open night, or the newest one."""
-        self.diary.clock(self.boot, self.now_s, unix_s, offset_min)
+        self.told = self.now_s, unix_s, offset_min
+        self.diary.clock(self.boot, *self.told)
 
 
 async def run(board):

@@ -48,6 +48,9 @@ class Ramp:
     def tick(self, now_ms):
         """Return the level at `now_ms` (ms since boot, wraps); about every 50 ms."""
         gap_ms = (now_ms - self.last_ms) & TICKS
+        if not (self.level or self.goal):
+            self.last_ms = now_ms
+            return 0
         if gap_ms < STEP_MS:
             return self.level
         self.last_ms = now_ms

@@ -7,6 +7,8 @@ what it would have done is logged and its outcome judged, which is the arm to co
 no pin, no log, no clock.
 """
 
+from array import array
+
 from . import wire
 from .cie import lux_x10
 from .compat import const
@@ -35,6 +37,8 @@ ASKED_EPOCHS = const(120)  # light that was asked for goes after an hour
 
 AWAKE = const(153)  # posterior of wake, 255 = 1: 0.6 ...
 HELD_EPOCHS = const(2)  # ... held for a minute; a surge of a loop lasts 20-120 s and falls back
+ROOF_EPOCHS = const(24)  # 12 min: the loop's own surges, none of which an awakening's rate is
+CLIMB_X10 = const(30)  # bpm x10 that an epoch's mean is above their highest bin
 QUALITY = const(50)  # percent of an epoch with trustworthy beats
 THRESHOLD = const(100)
 QUIET = const(50)  # a score that counts as settled
@@ -82,6 +86,9 @@ class Wake:
         self.a = self.b = self.c = 0  # the values of the event that `feed` returned
         self.top = 0  # highest level in this epoch
         self.slept = self.held = self.calm = self.quiet = 0  # epochs; all but `slept` in a row
+        self.peaks = array("h", [0] * ROOF_EPOCHS)  # highest 5 s rate of each epoch, bpm x10
+        self.roof_x10 = 0  # the highest of them before the rescue that runs
+        self.high = False
         self.dark = BLIND_EPOCHS  # epochs since any light
         # Born after a rescue and a reset, it needs 70 min of sleep, which is more than these:
         self.since, self.free_s = (
@@ -196,7 +203,11 @@ class Wake:
         self.held = self.held + 1 if epoch.p_w >= AWAKE else 0
         self.dark = 0 if epoch.flags & wire.F_LIGHT else self.dark + 1
         self.since += 1
-        surge = max(epoch.hr_x10) - epoch.base_bpm * 10
+        if not self.run:
+            self.roof_x10 = max(self.peaks)
+        self.peaks[epoch.index % ROOF_EPOCHS] = peak = max(epoch.hr_x10)
+        surge = peak - epoch.base_bpm * 10
+        self.high = epoch.hr_bpm_x10 > self.roof_x10 + CLIMB_X10
         self.calm = self.calm + 1 if epoch.hr_bpm_x10 and surge < SURGE_X10 else 0
         self.quiet = self.quiet + 1 if epoch.score < QUIET else 0
 
@@ -209,7 +220,7 @@ class Wake:
         self.run += 1
         if self.run <= LIT_EPOCHS or epoch.light:
             self.since, self.free_s = 0, now_s + BETWEEN_S
-        if self.held >= HELD_EPOCHS:
+        if self.awake():
             self.outcome = wire.WOKE
             self._stop(wire.WHY_AWAKE)
         elif self._deaf(epoch):
@@ -220,6 +231,10 @@ class Wake:
             self._stop(wire.WHY_SETTLED)
         elif self.run > RAISE_EPOCHS + HOLD_EPOCHS:
             self._stop(wire.WHY_DONE)
+
+    def awake(self):
+        """The arousal flag: wake held for a minute, or a heart above the loop's own surges."""
+        return self.held >= HELD_EPOCHS or self.high
 
     def _deaf(self, epoch):
         worn = epoch.flags & wire.F_WORN

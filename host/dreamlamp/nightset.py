@@ -12,11 +12,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from lamp import wire
+from lamp import heart, wire
 
 LEFT_OUT = {"7749105"}  # heart rate in 21 % of its epochs
 DATASETS = ("walch2019", "slpdb")
 KEEP_BINS = 2
+NORMAL = "N"  # the WFDB beat type whose intervals count; ectopic beats are another rhythm
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,24 @@ def watch_bins(t: np.ndarray, bpm: np.ndarray, n: int) -> np.ndarray:
     return bins
 
 
-def beat_bins(t: np.ndarray, n: int) -> np.ndarray:
-    """Beat times, s -> `n` bins: mean rate of the intervals that overlap each, bpm x10."""
-    total, count = np.zeros(n), np.zeros(n, int)
-    for begin, end in pairwise(t):
-        if 0.3 <= end - begin <= 2.0:
-            for b in range(int(begin // wire.BIN_S), min(n - 1, int(end // wire.BIN_S)) + 1):
-                total[b] += 600 / (end - begin)
-                count[b] += 1
-    return (total // np.maximum(count, 1)).astype(int)
+def beat_bins(t: np.ndarray, normal: np.ndarray, epochs: int) -> np.ndarray:
+    """Beat times, s, and whether each is normal -> bins by the lamp's own `heart.summarise`."""
+    epoch, beats = wire.Epoch(), heart.Beats()
+    ms = np.rint(t * 1000).astype(int)
+    ibi = np.diff(ms, prepend=ms[0])
+    good = normal & np.append(False, normal[:-1])
+    good &= (ibi >= heart.IBI_MIN_MS) & (ibi <= heart.IBI_MAX_MS)
+    edges = np.searchsorted(ms, np.arange(epochs + 1) * wire.EPOCH_S * 1000)
+    rows = []
+    for e, (begin, end) in enumerate(pairwise(edges)):
+        beats.n = min(int(end - begin), len(beats.flag))
+        for i, k in enumerate(range(begin, begin + beats.n)):
+            beats.t_ms[i] = ms[k] - e * wire.EPOCH_S * 1000
+            beats.ibi_ms[i] = min(65535, ibi[k])
+            beats.flag[i] = wire.NN if good[k] else wire.ARTEFACT
+        heart.summarise(beats, epoch)
+        rows.append(list(epoch.hr_x10))
+    return np.array(rows)
 
 
 def load(file: Path) -> Labelled:
@@ -84,7 +94,8 @@ def load(file: Path) -> Labelled:
             count = record["act_count"]
             motion = np.where(np.isfinite(count), np.minimum(count, 30000), -1).astype(int)
         else:
-            bins = beat_bins(record["beats_t"] - t0, n)
+            normal = np.array([c == NORMAL for c in str(record["beats_type"])])
+            bins = beat_bins(record["beats_t"] - t0, normal, len(stage))
     return Labelled(
         dataset=meta["dataset"],
         record=file.stem,

@@ -28,6 +28,9 @@ MIND_EVENTS = (
 )  # fmt: skip
 IN_THE_BOOT_FRAME = {"consent": "policy"}  # setting: its name there, where they differ
 
+EPOCH_MS = wire.EPOCH_S * 1000
+SPAN_EPOCHS = 4  # more than the recorded minute touches
+
 
 @dataclass
 class Verdict:
@@ -104,8 +107,7 @@ class _Run:
 
     def take(self, kind: int, payload: bytes) -> None:
         if kind in (wire.NIGHT, wire.BOOT):
-            self._nothing_owed()
-            self.boot = Boot(*struct.unpack_from(wire.BOOT_LAYOUT, payload))
+            self._stretch(Boot(*struct.unpack_from(wire.BOOT_LAYOUT, payload)))
         elif kind == wire.BASELINE and self.boot:
             self.mind = mind.Mind(Born(self.boot, payload), self.boot.night)
         elif kind == wire.EPOCH and self.mind:
@@ -115,6 +117,12 @@ class _Run:
             self._event(Event(*struct.unpack_from(wire.EVENT_LAYOUT, payload)))
         elif kind == wire.END:
             self._nothing_owed()
+
+    def _stretch(self, boot: Boot) -> None:
+        if self.boot and boot.boot != self.boot.boot:
+            self.expected = None  # the power went between an epoch and its event
+        self._nothing_owed()
+        self.boot = boot
 
     def _epoch(self, payload: bytes) -> None:
         row, beats = read_epoch(payload)
@@ -183,10 +191,15 @@ def _replay_heart(night: Night, verdict: Verdict) -> None:
     if not night.ppg:
         return
     again = heart.Heart(night.boots[0].rate_mhz // 1000)
+    found: list[tuple[int, int, int]] = []
+    epochs = 0
     for burst in night.ppg:
         again.feed(burst.samples, len(burst.samples), burst.marks, 0)
-    held = again.beats
-    found = [(held.t_ms[i], held.ibi_ms[i], held.flag[i]) for i in range(held.n)]
+        if again.now_ms() >= EPOCH_MS:  # times are short ints, from the epoch's start
+            found += _beats_of(again.beats, epochs * EPOCH_MS)
+            again.next_epoch(EPOCH_MS)
+            epochs += 1
+    found += _beats_of(again.beats, epochs * EPOCH_MS)
     logged = _logged_beats(night)
     for i, beat in enumerate(found):
         verdict.compare("heart", f"beat {i}", logged[i] if i < len(logged) else None, beat)
@@ -195,9 +208,10 @@ def _replay_heart(night: Night, verdict: Verdict) -> None:
 
 def _logged_beats(night: Night) -> list[tuple[int, int, int]]:
     """(ms since the night's start, interval, flag) of each logged beat of its first minutes."""
-    found = []
-    for k, beats in enumerate(night.beats[:4]):
-        for i in range(beats.n):
-            at = beats.t_ms[i] + k * wire.EPOCH_S * 1000
-            found.append((at, beats.ibi_ms[i], beats.flag[i]))
-    return found
+    held = night.beats[:SPAN_EPOCHS]
+    return [beat for k, beats in enumerate(held) for beat in _beats_of(beats, k * EPOCH_MS)]
+
+
+def _beats_of(beats: Any, start_ms: int) -> list[tuple[int, int, int]]:
+    held = range(beats.n)
+    return [(beats.t_ms[i] + start_ms, beats.ibi_ms[i], beats.flag[i]) for i in held]

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from lamp import wire
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -42,7 +43,9 @@ def hypnogram(night: Night, width: int) -> list[Text]:
     columns: list[Counter] = [Counter() for _ in range(width)]
     scale = width / max(night.length_s, 1)
     for second, stage in zip(night.seconds, night.stages):
-        columns[min(width - 1, int((second + 15) * scale))][stage.replace("N1", "N2")] += 1
+        first, last = int(second * scale), int((second + wire.EPOCH_S - 1) * scale)
+        for column in range(first, min(width - 1, last) + 1):
+            columns[column][stage.replace("N1", "N2")] += 1
     lines = []
     for code, name, colour in ROWS:
         shares = [c[code] / max(1, sum(c.values())) for c in columns]

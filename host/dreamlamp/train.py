@@ -10,28 +10,37 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import lightgbm
 import numpy as np
-from lamp import staging
+from lamp import stagefeatures, staging
+from sklearn.metrics import cohen_kappa_score
 
 from . import nightset, stagefloat
 
 SEED = 1
-ROUNDS = {"heart": 36, "motion": 14}
-FOLDS = 6  # for the scores that temper, weights and confidence are fitted on
+TWINS = Path(__file__).with_name("stagetwin.json")  # the float and whole-night twins
+RANKED = slice(0, 25)  # the windows' features, ranked over the whole night
+THREE = np.array([0, 1, 1, 2])  # class -> wake, NREM, REM
+START = [0.8, 0.16, 0.02, 0.02]  # lights are just out
+FOLDS = 4  # for the scores that temper, weights and confidence are fitted on
+GATE_RECALL = 0.54  # of REM, by p_r at the gate; the goal is precision at a recall of 0.50
+TEMPERS = (0.2, 0.3, 0.4, 0.55)
+ROUNDS = {"heart": 38, "motion": 12}  # 8 kB of tables; see docs/attempts.md for the figures
 BOOST = {
     "objective": "multiclass",
     "num_class": 4,
     "num_leaves": 8,
-    "learning_rate": 0.08,
+    "learning_rate": 0.15,
+    "extra_trees": True,  # random limits: less fitted to the few sleepers there are
     "min_data_in_leaf": 60,
     "lambda_l2": 5.0,
     "feature_fraction": 0.5,
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
+    "boost_from_average": False,
     "seed": SEED,
     "deterministic": True,
     "force_row_wise": True,
@@ -42,30 +51,48 @@ BOOST = {
 
 @dataclass(frozen=True)
 class Sample:
-    """A night ready for fitting: `x` uint8 (epochs, features), `y` class or -1, `seen` bool."""
+    """A night ready for fitting: `x` uint8 (epochs, features; the first `hearts` of the heart
+    alone), `y` class or -1, `seen` bool."""
 
     night: nightset.Labelled
     x: np.ndarray
     y: np.ndarray
     seen: np.ndarray
+    hearts: int = stagefeatures.HEART
+
+    @property
+    def moving(self) -> bool:
+        """Whether motion was measured."""
+        return bool((self.night.motion >= 0).any())
+
+
+def smoothing(night: nightset.Labelled) -> int:
+    """A watch's rate is smooth already; one made of beats is brought to its form."""
+    return 0 if night.dataset == "walch2019" else staging.SMOOTH
 
 
 def sample(night: nightset.Labelled) -> Sample:
     """Run the lamp's own feature code over a night."""
-    stager = stager_for(night)
-    rows = []
+    features = stagefeatures.Features(smoothing(night))
+    rows, seen = [], []
     for epoch in night.epochs(motion=True):
-        stager.measure(epoch)
-        rows.append(bytes(stager.x))
-    x = np.frombuffer(b"".join(rows), np.uint8).reshape(-1, staging.FEATURES)
-    y = stagefloat.CLASS_OF_STAGE[night.stage]
-    return Sample(night, x, y, night.hr_x10.any(axis=1))
+        features.take(epoch)
+        rows.append(bytes(features.x))
+        seen.append(features.blind == 0)
+    x = np.frombuffer(b"".join(rows), np.uint8).reshape(-1, stagefeatures.FEATURES)
+    return Sample(night, x, stagefloat.CLASS_OF_STAGE[night.stage], np.array(seen))
 
 
-def stager_for(night: nightset.Labelled, model=None) -> staging.Stager:
-    """A stager in the form of this night's heart rate: a watch's is smooth already."""
-    smooth = 0 if night.dataset == "walch2019" else staging.SMOOTH
-    return staging.Stager(smooth) if model is None else staging.Stager(smooth, model)
+def whole(s: Sample) -> Sample:
+    """What a laptop could know in the morning: the same features now and 5, 10 and 20 min on
+    (whose windows look back over the epoch), and what the whole night says of the epoch."""
+    later = [np.minimum(np.arange(len(s.x)) + d, len(s.x) - 1) for d in (0, 10, 20, 40)]
+    heart, motion = s.x[:, : s.hearts], s.x[:, s.hearts :]
+    rank = heart[:, RANKED].argsort(axis=0).argsort(axis=0) * 255 // len(heart)
+    left = np.minimum(np.arange(len(heart))[::-1] // 4, 255)[:, None]
+    hearts = [*(heart[at] for at in later), rank, left]
+    x = np.hstack([*hearts, *(motion[at] for at in later)]).astype(np.uint8)
+    return replace(s, x=x, hearts=sum(h.shape[1] for h in hearts))
 
 
 def tree_of(node: dict) -> dict:
@@ -89,30 +116,32 @@ def tree_of(node: dict) -> dict:
     return tree
 
 
-def boost(samples: Sequence[Sample], rounds: int, columns: int, init=None) -> list[dict]:
-    """Boosted trees on the first `columns` features, on top of the scores `init`."""
-    x = np.vstack([s.x[:, :columns] for s in samples])
-    y = np.concatenate([s.y for s in samples])
-    known = (y >= 0) & np.concatenate([s.seen for s in samples])
-    score = None if init is None else init[known].ravel(order="F")
-    data = lightgbm.Dataset(x[known], y[known], init_score=score)
-    booster = lightgbm.train({**BOOST, "boost_from_average": False}, data, rounds)
-    info = booster.dump_model()["tree_info"]
+def boost(x: np.ndarray, y: np.ndarray, base: np.ndarray, rounds: int) -> list[dict]:
+    """Boosted trees on top of the scores `base`."""
+    data = lightgbm.Dataset(x, y, init_score=base.ravel(order="F"))
+    info = lightgbm.train(BOOST, data, rounds).dump_model()["tree_info"]
     return [tree_of(t["tree_structure"]) for t in info]
 
 
-def fit_trees(samples: Sequence[Sample]) -> dict:
-    """Bias, heart trees on every night, motion trees on top where motion was measured."""
-    y = np.concatenate([s.y for s in samples])
-    share = np.bincount(y[y >= 0], minlength=4) / (y >= 0).sum()
-    model = {"bias": np.log(share).tolist(), "prior": np.log(share).tolist()}
-    base = np.tile(np.log(share), (len(y), 1))
-    model["heart"] = boost(samples, ROUNDS["heart"], staging.MOTION, base)
-    moving = [s for s in samples if (s.night.motion >= 0).any()]
-    model["motion"] = []
+def known(samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray]:
+    """Features and classes of every epoch that has both."""
+    x, y = np.vstack([s.x for s in samples]), np.concatenate([s.y for s in samples])
+    use = (y >= 0) & np.concatenate([s.seen for s in samples])
+    return x[use], y[use]
+
+
+def fit_trees(samples: Sequence[Sample], rounds: dict = ROUNDS) -> dict:
+    """Bias, heart trees from every night, motion trees on top where motion was measured."""
+    x, y = known(samples)
+    share = np.log(np.bincount(y, minlength=4) / len(y))
+    model = {"bias": share.tolist(), "prior": share.tolist(), "heart": [], "motion": []}
+    base = np.tile(share, (len(y), 1))
+    model["heart"] = boost(x[:, : samples[0].hearts], y, base, rounds["heart"])
+    moving = [s for s in samples if s.moving]
     if moving:
-        base = stagefloat.scores(model, np.vstack([s.x for s in moving]), motion=False)
-        model["motion"] = boost(moving, ROUNDS["motion"], staging.FEATURES, base)
+        x, y = known(moving)
+        base = stagefloat.scores(model, x, motion=False)
+        model["motion"] = boost(x, y, base, rounds["motion"])
     return model
 
 
@@ -131,52 +160,55 @@ def groups(samples: Sequence[Sample], k: int) -> list[set[str]]:
     return [set(subjects[i::k]) for i in range(min(k, len(subjects)))]
 
 
-def outside_scores(samples: Sequence[Sample], motion: bool) -> list[np.ndarray]:
-    """Scores of each night by trees that have not seen its subject."""
-    out = {}
+def outside(samples: Sequence[Sample], rounds: dict) -> tuple[list, list]:
+    """Scores of each night, heart alone and with motion, by trees that never saw its subject."""
+    scores = ([None] * len(samples), [None] * len(samples))
     for held in groups(samples, FOLDS):
-        trees = fit_trees([s for s in samples if s.night.subject not in held])
+        trees = fit_trees([s for s in samples if s.night.subject not in held], rounds)
         for i, s in enumerate(samples):
             if s.night.subject in held:
-                out[i] = stagefloat.scores(trees, s.x, motion)
-    return [out[i] for i in range(len(samples))]
+                for motion in (0, 1):
+                    scores[motion][i] = stagefloat.scores(trees, s.x, bool(motion))
+    return scores
 
 
-def fit(samples: Sequence[Sample]) -> dict:
-    """The whole float model."""
-    model = fit_trees(samples)
+def fit(samples: Sequence[Sample], rounds: dict = ROUNDS, morning: bool = False) -> dict:
+    """The float model; `morning` tunes it for smoothing over the whole night."""
+    model = fit_trees(samples, rounds)
     model["chain"] = chain(samples).tolist()
-    model["start"] = [0.8, 0.16, 0.02, 0.02]
-    tune(model, samples, outside_scores(samples, motion=False))
+    model["start"] = START
+    model |= {
+        "gate": [0.5, 0.5],
+        "temper": [0.3, 0.3],
+        "weight": [[1.0] * 4] * 2,
+        "confidence": [[[0] * 16] * 4] * 2,
+    }
+    for motion, scores in enumerate(outside(samples, rounds)):
+        use = [i for i, s in enumerate(samples) if s.moving or not motion]
+        if use:
+            tune(model, [samples[i] for i in use], [scores[i] for i in use], motion, morning)
     return model
 
 
-def tune(model: dict, samples: Sequence[Sample], score: list[np.ndarray]) -> None:
-    """Temper by likelihood, class weights by stage balance, confidence by frequency."""
+def tune(model: dict, samples: Sequence[Sample], scores: list, motion: int, morning: bool) -> None:
+    """Temper by kappa, class weights by stage balance, confidence by frequency."""
     y = np.concatenate([s.y for s in samples])
-    known = y >= 0
-
-    def posterior() -> np.ndarray:
-        return np.vstack(
-            [
-                stagefloat.forward(model, stagefloat.emissions(model, q), s.seen)
-                for s, q in zip(samples, score)
-            ]
-        )[known]
-
-    truth = y[known]
-    best = -np.inf
-    for temper in (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5):
-        model["temper"] = temper
-        p = posterior()
-        likelihood = np.log(p[np.arange(len(truth)), truth]).mean()
-        if likelihood > best:
-            best, chosen = likelihood, temper
-    model["temper"] = chosen
-    p = posterior()
-    model["weight"] = balance(p, truth)
-    said = stagefloat.decide(model, p)
-    model["confidence"] = confidence(said, p[np.arange(len(said)), said], said == truth)
+    seen = [s.seen for s in samples]
+    truth = y[y >= 0]
+    best = -1.0
+    for temper in TEMPERS:
+        trial = {**model, "temper": [temper, temper]}
+        p = np.vstack(stagefloat.posteriors(trial, scores, seen, motion, morning))[y >= 0]
+        weight = balance(p, truth)
+        said = (p * weight).argmax(axis=1)
+        kappa = cohen_kappa_score(THREE[truth], THREE[said])
+        if kappa > best:
+            best = kappa
+            model["temper"][motion] = temper
+            model["weight"][motion] = weight
+            right = said == truth
+            model["confidence"][motion] = confidence(said, p[np.arange(len(said)), said], right)
+            model["gate"][motion] = float(np.quantile(p[truth == 3, 3], 1 - GATE_RECALL))
 
 
 def balance(p: np.ndarray, truth: np.ndarray) -> list[float]:
@@ -190,15 +222,15 @@ def balance(p: np.ndarray, truth: np.ndarray) -> list[float]:
 
 
 def confidence(said: np.ndarray, p: np.ndarray, right: np.ndarray) -> list[list[int]]:
-    """Percent right per class said and sixteenth of its posterior, never falling."""
+    """Percent right per class said and sixteenth of its posterior, never falling; where there
+    were few, towards the posterior itself (worth 30 epochs)."""
     table = []
     for k in range(4):
         row, last = [], 1
         for i in range(16):
             here = (said == k) & (np.minimum((p * 16).astype(int), 15) == i)
             prior = 30 * (i + 0.5) / 16
-            value = round(100 * (right[here].sum() + prior) / (here.sum() + 30))
-            last = max(last, min(99, value))
+            last = max(last, min(99, round(100 * (right[here].sum() + prior) / (here.sum() + 30))))
             row.append(last)
         table.append(row)
     return table
@@ -221,7 +253,7 @@ def pack(trees: list[dict]) -> bytes:
 def integers(model: dict) -> dict[str, bytes | tuple[int, ...]]:
     """The tables of `stagemodel.py`, by name."""
 
-    def scaled(values, scale: int) -> tuple[int, ...]:
+    def scaled(values, scale: float) -> tuple[int, ...]:
         return tuple(int(v) for v in np.rint(np.ravel(values) * scale))
 
     return {
@@ -230,10 +262,11 @@ def integers(model: dict) -> dict[str, bytes | tuple[int, ...]]:
         "START": scaled(model["start"], 1 << 14),
         "CHAIN": scaled(model["chain"], 1 << 14),
         # temper in 1/64 octaves per 1/256 nat, Q10
-        "TEMPER": round(model["temper"] * np.log2(np.e) * 64 / 256 * 1024),
+        "TEMPER": scaled(model["temper"], np.log2(np.e) * 64 / 256 * 1024),
+        "GATE": scaled(model["gate"], 256),  # p_r from here on is REM with high precision
         "WEIGHT": scaled(model["weight"], 1 << 12),
         "EXP2": np.rint(16384 * 2.0 ** (-np.arange(64) / 64)).astype("<u2").tobytes(),
-        "CONFIDENCE": bytes(v for row in model["confidence"] for v in row),
+        "CONFIDENCE": bytes(int(v) for v in np.ravel(model["confidence"])),
         "HEART": pack(model["heart"]),
         "MOTION": pack(model["motion"]),
     }
@@ -287,12 +320,12 @@ def main() -> int:
         return 2
     samples = [sample(n) for n in nights]
     model = fit(samples)
-    target = Path(staging.__file__).with_name("stagemodel.py")
-    target.write_text(render(model, samples))
-    records = sorted(f"{s.night.dataset}/{s.night.record}" for s in samples)
-    twin = Path(__file__).with_name("stagetwin.json")
-    twin.write_text(json.dumps({"records": records, "causal": rounded(model)}) + "\n")
-    print(f"{target.name}: {len(integers(model)['HEART'])} + {len(integers(model)['MOTION'])}")
+    Path(staging.__file__).with_name("stagemodel.py").write_text(render(model, samples))
+    twins = {"causal": model, "whole": fit([whole(s) for s in samples], morning=True)}
+    records = sorted(f"{n.dataset}/{n.record}" for n in nights)
+    TWINS.write_text(json.dumps({"records": records, **rounded(twins)}) + "\n")
+    size = sum(len(v) for v in integers(model).values() if isinstance(v, bytes))
+    print(f"stagemodel.py: {len(records)} nights, {size} bytes of tables")
     return 0
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from . import library, replay, report
 from .air import Air
 from .errors import DreamlampError
-from .link import LinkLost, connect
+from .link import LinkLost, connect, find, pair
 from .nights import Night
 from .recordings import Recording
 from .sim import Lamp, Scenario, World
@@ -78,17 +78,18 @@ def run(
     shutil.rmtree(folder / "nights", ignore_errors=True)
     world = World(folder / "world", recording, scenario)
     began = time.monotonic()
-    with Air() as air:
+    with Air() as air, asyncio.Runner() as loop:
+        os.environ["DREAMLAMP_AIR"] = air.address
+        os.environ["DREAMLAMP_AIR_KEYS"] = str(folder / "world" / "host.json")
+        _unpack(world, air, loop)
         world.open_to(air.lamp)
         with Lamp(world, lambda s: told("night", min(1, s / world.over_s))) as lamp:
-            os.environ["DREAMLAMP_AIR"] = air.address
-            os.environ["DREAMLAMP_AIR_KEYS"] = str(folder / "world" / "host.json")
-            visit = _Visit(world, lamp, folder / "nights", air, drop_link)
+            host = _Host(world, lamp, folder / "nights", told, air if drop_link else None)
             if scenario.visit:
-                visit.pay(told)
+                loop.run(host.visit())
             lamp.wait_until(world.over_s)
             asleep_s = time.monotonic() - began
-            results = visit.pay(told)
+            results = loop.run(host.visit())
             starts = lamp.starts
     if not results:
         raise DreamlampError("the lamp recorded no night: " + lamp.last_words())
@@ -103,42 +104,43 @@ def run(
     return Outcome(night, facts, verdict, path, page, synced, asleep_s, sync_s, starts)
 
 
-class _Visit:
-    """A host that comes to the lamp: tells the time, fetches the nights."""
+def _unpack(world: World, air: Air, loop: asyncio.Runner) -> None:
+    """Plug a new lamp in, in real time, hold its button, pair with it, and unplug it again."""
+    world.open_to(air.lamp, realtime=True)
+    with Lamp(world):
+        loop.run(find())  # a button that is down at boot means something else
+        air.hands().press(HELD_MS)
+        time.sleep(HELD_MS / 1000)
+        loop.run(pair())
 
-    def __init__(self, world: World, lamp: Lamp, nights: Path, air: Air, drop_link: bool):
-        self.lamp, self.nights, self.drop_link = lamp, nights, drop_link
-        self.hands = air.hands()
-        self.paired = False
+
+class _Host:
+    """A paired computer that comes to the lamp, tells the time and fetches the nights."""
+
+    def __init__(self, world: World, lamp: Lamp, nights: Path, told: Told, drop: Air | None):
+        self.lamp, self.nights, self.told, self.drop = lamp, nights, told, drop
         self.plugged = bedtime() - timedelta(seconds=world.lead_s)
 
     def now(self) -> float:
         """Unix time in the world of the lamp."""
         return self.plugged.timestamp() + self.lamp.now_s()
 
-    def pay(self, told: Told) -> list[Result]:
-        """Come, pair if it is the first time, and come again if the link is lost."""
+    async def visit(self) -> list[Result]:
+        """Sync; come again if the link is lost."""
         for left in reversed(range(TRIES)):
             try:
-                return asyncio.run(self._sync(told))
+                async with connect() as link:
+                    return await sync(link, self.nights, self._progress, self.now)
             except LinkLost:
                 if not left:
                     raise
         raise AssertionError
 
-    async def _sync(self, told: Told) -> list[Result]:
-        def progress(entry, have):
-            told("sync", have / max(1, entry.length))
-            if self.drop_link and have > entry.length / 2:  # once, in the midst of it
-                self.drop_link = False
-                self.hands.cut()
-
-        if not self.paired:
-            self.hands.press(HELD_MS)
-            await asyncio.sleep(HELD_MS / 1000)
-        async with connect(pair=not self.paired) as link:
-            self.paired = True
-            return await sync(link, self.nights, progress, self.now)
+    def _progress(self, entry, have: int) -> None:
+        self.told("sync", have / max(1, entry.length))
+        if self.drop and have > entry.length / 2:  # out of reach, once, in the midst of it
+            air, self.drop = self.drop, None
+            air.hands().cut()
 
 
 def _note(recording: Recording, world: World, began_s: int) -> dict:

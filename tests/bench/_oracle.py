@@ -169,7 +169,8 @@ class World:
 
     def tick(self, gap_ms):
         """Let `gap_ms` pass, then judge the light."""
-        self._spend(gap_ms)
+        if self.level:
+            self._spend(gap_ms)
         self.ms += gap_ms
         level = self.wake.tick(self.ms + self.skew_ms & WRAP - 1)
         self.ticks += 1

@@ -14,6 +14,7 @@ import time
 
 from lamp import names, wire
 
+from . import _continuing
 from ._oracle import Fault, World
 
 NEEDS_DATA = False
@@ -193,6 +194,8 @@ def campaign(sequences, evenings, seed=SEED, told=sys.stderr):
 
 def run(data, train):
     out = campaign(SEQUENCES, EVENINGS)
+    if data and (data / "walch2019").is_dir():
+        out["continuing"] = _continuing.run(data)
     for key, value in out.items():
         print(f"{key:18} {value}")
     return out

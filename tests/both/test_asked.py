@@ -57,3 +57,12 @@ def test_a_rescue_gives_way_to_it():
     bed.shine(600)
     level, _ = bright(bed, 30, 5)
     assert level == 3000
+
+
+def test_what_shone_while_no_epoch_was_fed_is_counted():
+    bed = ready()
+    bright(bed, 40, 5)
+    before = bed.wake.spent
+    bed.shine(4 * 600)
+    bed.sleep()
+    assert bed.wake.spent - before >= 3 * 286 * wire.EPOCH_S

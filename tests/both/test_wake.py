@@ -96,6 +96,11 @@ def test_a_sleeper_who_is_awake_or_not_heard_is_left_in_the_dark():
         assert bed.shine(100) == 0
 
 
+def test_the_limits_are_what_the_texts_say():
+    assert EARLY_EPOCHS * wire.EPOCH_S == 70 * 60
+    assert BETWEEN_EPOCHS * wire.EPOCH_S >= 60 * 60 + wire.EPOCH_S
+
+
 def test_the_first_seventy_minutes_are_counted_in_sleep():
     bed = Bed()
     bed.sleep(500, stage=wire.W)
