@@ -12,7 +12,7 @@ help: ## this list
 	@grep -hE '^[a-z0-9_-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: .venv/ready ## everything the other targets need, into .venv/ and .cache/
-.venv/ready: pyproject.toml tools/micropython.txt tools/setup.sh
+.venv/ready: pyproject.toml tools/micropython.txt tools/stubs.txt tools/setup.sh
 	@bash tools/setup.sh
 
 night: setup ## a whole night, end to end: SEED=1 RECORDING=file MODE=observe|act BITS=64|32 JSON=1
@@ -22,7 +22,7 @@ night: setup ## a whole night, end to end: SEED=1 RECORDING=file MODE=observe|ac
 check: setup ## lint, types and house rules, in seconds
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-	@$(PY) tools/types.py
+	@$(PY) tools/typecheck.py
 	@$(PY) -m pytest tests/test_house.py
 
 test: setup check ## every test

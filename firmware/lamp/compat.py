@@ -11,11 +11,11 @@ try:
     from micropython import const
 except ImportError:  # CPython
 
-    def const(value):
+    def const(value):  # type: ignore[misc]
         """Return `value`; MicroPython's compiler folds it instead."""
         return value
 
-    class micropython:
+    class micropython:  # type: ignore[no-redef]
         """Stand-in for the built-in module: decorators that do nothing."""
 
         const = const
@@ -27,8 +27,11 @@ except ImportError:  # CPython
         viper = native
 
 
-# viper's type names, so that an annotated plain twin also runs under CPython.
-try:
-    ptr8, ptr16, ptr32, uint  # noqa: B018
-except NameError:
+MYPY = False  # the type checker takes it for true
+if MYPY:
+    from typing import Any as ptr8
+    from typing import Any as ptr16
+    from typing import Any as ptr32
+    from typing import Any as uint
+else:  # viper's type names, so that an annotated function also runs under CPython
     ptr8 = ptr16 = ptr32 = uint = None

@@ -40,7 +40,26 @@ def frames(log, night):
 def begin(log, boot_number=3):
     night = log.open_night()
     first = struct.pack(
-        wire.BOOT_LAYOUT, night, boot_number, 1, 77, 1, 0, 1, 0, 1, 1, 50000, 0, 0, 40, 0, 0
+        wire.BOOT_LAYOUT,
+        night,
+        boot_number,
+        1,
+        77,
+        1,
+        0,
+        1,
+        0,
+        1,
+        1,
+        50000,
+        0,
+        0,
+        40,
+        0,
+        0,
+        1,
+        254,
+        0,
     )
     assert log.append(wire.NIGHT, first, len(first))
     return night

@@ -1,0 +1,266 @@
+"""Heart rate so far -> loop score, its parts, and an event when the score crosses 100.
+
+A *cycle* is a trajectory that returns to the same surge, coming down in between, at gaps that
+resemble each other; a *hold* is one that is held far above the sleeper's baseline and does not
+recover (equations: DESIGN.md, "What a loop is"). Integers only, nothing allocated per epoch,
+bit-identical on every build. Knows no beats, no light and no consent, and no clock but the
+epoch's index.
+
+Cycle: per 10 s bin the recurrence D(g) of the smoothed rate over every gap g, its lower end less
+the highest point between (topographic prominence), and per class of gaps a leaky chain
+S(t) = max over g of 29/32 S(t - g) + D(g): Viterbi's recursion for a jittered comb. Measured
+against the sleeper's own usual S (a constant-false-alarm-rate floor). Hold: Page's one-sided
+CUSUM over a baseline that follows slowly and stands still while held.
+"""
+
+from array import array
+
+from . import wire
+from .compat import const, micropython, ptr8, ptr16
+
+RING = const(40)  # 10 s bins: the longest gap of the last class fits
+# shortest and longest gap of each class, bins: centres 95..300 s, a ratio of 1.26 apart, each
+# reaching 20 % below and 25 % above, so that jittered gaps of one loop share a class
+CLASSES = b"\x08\x0c\x0a\x0f\x0c\x13\x0f\x18\x13\x1e\x18\x26"
+COUNT = const(6)
+SHORTEST = const(8)
+CAP = const(60)  # bpm x10 one return may earn: many returns count, not one great surge
+BRIDGE = const(6)  # bins without a rate that the last one stands for
+FLOOR_EPOCHS = const(90)  # memory of the usual score: 45 min
+FLOOR_CAP = const(150)  # what one epoch may teach it, bpm x10
+FLOOR_PRIOR = const(8)  # population's usual score, bpm x10 (mean of 73 untouched nights)
+FLOOR_LEAST = const(3)
+CYCLE_N = const(13)  # thresholds, multiples of the floor, in sleep that looks least and
+CYCLE_R = const(13)  # most like REM; between them by the slow posterior (tests/bench/loops.py)
+SLACK = const(50)  # bpm x10 above baseline that is nothing yet
+HOLD_LIMIT = const(1600)  # bpm x10 x epochs of excess
+EXCESS_CAP = const(150)
+GATE_WAKE = const(64)  # slow posterior of wake, 255 = 1, at which the gate is shut
+GATE_NOW = const(128)  # and the posterior of this epoch
+QUALITY = const(50)  # percent
+WARM_UP = const(40)  # epochs of a night before the gate may open
+REFRACTORY = const(60)  # epochs for which one loop is one event
+SHIFT_LEAST = const(-20)  # percent the morning's answers may move the threshold
+SHIFT_MOST = const(50)
+VERSION = const(1)
+HOURS = const(4)  # two-hour parts of a night
+CELLS = const(12)  # (light, deep, REM) x HOURS
+HEAD = const(6)  # bytes before the cells: version, nights, level u16, floor, spare
+RATE = const(8)  # nights over which a baseline forgets
+ENOUGH = const(20)  # epochs of a cell that make it worth learning
+
+
+@micropython.viper
+def recur(y: ptr16, chain: ptr16, work: ptr8, slot: int) -> int:
+    """Take the newest smoothed rate y[slot] into the chains; return best << 6 | its gap.
+
+    `y` RING rates, bpm x10, 0 absent; `chain` COUNT x RING; `work` RING bytes of scratch, then
+    CLASSES. Everything is below 2**16.
+    """
+    now = y[slot]
+    for g in range(8, 39):
+        i = slot - g
+        if i < 0:
+            i += 40
+        old = y[i]
+        low = old if old < now else now
+        d = low + low - (old if old > now else now)  # less how far the two ends differ
+        k = (3 * g + 5) * 205 >> 11  # the middle: 0.3 g .. 0.7 g before now
+        last = (7 * g + 5) * 205 >> 11
+        i = slot - k
+        if i < 0:
+            i += 40
+        top = 0
+        while k <= last:
+            if y[i] > top:
+                top = y[i]
+                if top >= d:
+                    k = last
+            i -= 1
+            if i < 0:
+                i += 40
+            k += 1
+        d -= top
+        work[g] = 0 if d <= 0 or old == 0 else 60 if d > 60 else d
+    best = 0
+    gap = 0
+    for c in range(6):
+        row = c * 40
+        most = 0
+        g = int(work[40 + c + c])
+        end = int(work[41 + c + c])
+        while g <= end:
+            if work[g]:
+                i = slot - g
+                if i < 0:
+                    i += 40
+                s = (chain[row + i] * 29 >> 5) + work[g]
+                if s > most:
+                    most = s
+                    if s > best:
+                        best = s
+                        gap = g
+            g += 1
+        chain[row + slot] = most
+    return best << 6 | gap
+
+
+def clamp(x, least, most):
+    """`x` within its bounds."""
+    return least if x < least else most if x > most else x
+
+
+class Loops:
+    """One night's watch. `feed(epoch)` once per epoch, in order."""
+
+    def __init__(self, baseline=None, shift=0):
+        self.nights = 0  # nights the baseline is made of
+        self.threshold = 100 + clamp(shift, SHIFT_LEAST, SHIFT_MOST)  # percent of the committed
+        self._y = array("H", [0] * RING)
+        self._chain = array("H", [0] * (COUNT * RING))
+        self._work = bytearray(RING) + CLASSES
+        self._slot = self._one = self._two = 0  # ring's head; the two bins before
+        self._missing = BRIDGE
+        self._peak = self._gap = 0  # best chain of the epoch and its gap, bins
+        self._awake = 255  # slow posteriors, 255 = 1
+        self._rem = 0
+        self._quiet = 0  # epochs of refractory left
+        self._held = 0  # CUSUM, bpm x10 x epochs
+        self._level = 0  # baseline less the cell's offset, bpm x160; 0 unknown
+        self._floor = FLOOR_PRIOR << 8
+        self._offset = bytearray([128] * CELLS)  # of each cell from the level, 0.25 bpm, +128
+        self._sum = array("h", [0] * CELLS)  # this night's mean of it, bpm x10 x8, and epochs
+        self._count = array("h", [0] * CELLS)
+        if baseline and len(baseline) >= HEAD + CELLS and baseline[0] == VERSION:
+            self.nights = baseline[1]
+            self._level = (baseline[2] | baseline[3] << 8) << 4
+            self._floor = baseline[4] << 8
+            for i in range(CELLS):
+                self._offset[i] = baseline[HEAD + i]
+
+    def feed(self, epoch):
+        """Judge `epoch`; return 0, wire.CYCLE or wire.HOLD (once per loop)."""
+        seen = self._bins(epoch)
+        is_open = self._gate(epoch, seen)
+        rate = epoch.hr_bpm_x10
+        cell = self._cell(epoch)
+        base = self._base(cell)
+        if seen and is_open and rate:
+            base = self._follow(rate, cell, base)
+        epoch.base_bpm = clamp((base + 5) // 10, 0, 255)
+        epoch.cycle, epoch.hold = self._cycle(), self._hold()
+        epoch.lag_s = self._gap * 10
+        epoch.score = max(epoch.cycle, epoch.hold) if is_open else 0
+        if is_open:
+            epoch.flags |= wire.F_GATE
+            self._floor += ((min(self._peak, FLOOR_CAP) << 8) - self._floor) // FLOOR_EPOCHS
+        return self._decide(epoch)
+
+    # --- cycle --------------------------------------------------------------------------------
+
+    def _bins(self, epoch):
+        """Take three 10 s bins in; True if the epoch held any rate."""
+        seen = False
+        worn = epoch.flags & wire.F_WORN
+        self._peak = self._gap = 0
+        for i in range(0, wire.BINS, 2):
+            a, b = epoch.hr_x10[i], epoch.hr_x10[i + 1]
+            rate = ((a + b) >> 1 if a and b else a or b) if worn else 0
+            seen = seen or rate > 0
+            self._bin(rate)
+        return seen
+
+    def _bin(self, rate):
+        """One 10 s bin of `rate`, bpm x10; 0 absent: the last one stands for it for a minute."""
+        if rate:
+            self._missing = 0
+        elif self._missing < BRIDGE:
+            self._missing += 1
+            rate = self._one
+        if not self._two:
+            self._two = self._one
+        mean = (self._two + self._one + rate) // 3 if rate and self._two else rate
+        self._two, self._one = self._one, rate
+        self._slot = (self._slot + 1) % RING
+        self._y[self._slot] = mean
+        found = recur(self._y, self._chain, self._work, self._slot)
+        if found >> 6 > self._peak:
+            self._peak, self._gap = found >> 6, found & 63
+
+    def _cycle(self):
+        """The best chain against the usual one, 100 = the threshold."""
+        limit = CYCLE_N + ((CYCLE_R - CYCLE_N) * self._rem >> 8)
+        usual = FLOOR_LEAST + (self._floor >> 8)
+        return min(255, self._peak * 10000 // (limit * usual * self.threshold))
+
+    # --- hold ---------------------------------------------------------------------------------
+
+    def _cell(self, epoch):
+        """Index of the part of the night and the kind of sleep it looks like."""
+        kind = 2 if self._rem >= 128 else 1 if epoch.p_n3 >= 128 else 0
+        return kind * HOURS + min(HOURS - 1, epoch.index // 240)
+
+    def _base(self, cell):
+        """Rate to expect, bpm x10."""
+        return (self._level >> 4) + ((self._offset[cell] - 128) * 5 >> 1) if self._level else 0
+
+    def _follow(self, rate, cell, base):
+        """CUSUM of the excess, then let the level follow: slowly, and hardly while held."""
+        if not self._level:
+            self._level = rate << 4
+            base = self._base(cell)
+        excess = clamp(rate - base, -EXCESS_CAP, EXCESS_CAP)
+        self._held = clamp(self._held + excess - SLACK, 0, HOLD_LIMIT * 2)
+        step = 16 if self._held == 0 else 1  # 0.1 bpm an epoch, 0.006 while held
+        self._level += step if excess > 0 else -16 if excess < 0 else 0
+        self._sum[cell] += ((rate - (self._level >> 4)) * 8 - self._sum[cell]) // 64
+        self._count[cell] += 1
+        return base
+
+    def _hold(self):
+        """The CUSUM, 100 = the threshold."""
+        return min(255, self._held * 10000 // (HOLD_LIMIT * self.threshold))
+
+    # --- gate and decision ----------------------------------------------------------------------
+
+    def _gate(self, epoch, seen):
+        """Asleep for a while, worn, and the signal good."""
+        scored = epoch.stage != wire.UNSCORED
+        self._awake += ((epoch.p_w if scored else 255) - self._awake) // 12
+        self._rem += (epoch.p_r - self._rem) // 12
+        return (
+            seen
+            and scored
+            and epoch.index >= WARM_UP
+            and epoch.quality >= QUALITY
+            and epoch.p_w < GATE_NOW
+            and self._awake < GATE_WAKE
+        )
+
+    def _decide(self, epoch):
+        """An event, unless this loop has had its event."""
+        if self._quiet:
+            self._quiet -= 1
+            return 0
+        if epoch.score < 100:
+            return 0
+        self._quiet = REFRACTORY
+        return wire.CYCLE if epoch.cycle >= epoch.hold else wire.HOLD
+
+    # --- over nights ----------------------------------------------------------------------------
+
+    def learn(self):
+        """The baseline after this night, HEAD + CELLS bytes. Allocates: called in the morning."""
+        share = min(self.nights + 1, RATE)
+        out = bytearray(HEAD + CELLS)
+        out[0] = VERSION
+        out[1] = min(255, self.nights + 1)
+        level = self._level >> 4
+        out[2], out[3] = level & 255, level >> 8
+        out[4] = clamp(self._floor >> 8, 1, 255)
+        for i in range(CELLS):
+            old = self._offset[i]
+            if self._count[i] >= ENOUGH:
+                old += (self._sum[i] // 20 + 128 - old) // share
+            out[HEAD + i] = clamp(old, 68, 188)  # within 15 bpm of the level
+        return bytes(out)

@@ -1,0 +1,63 @@
+"""The lamp's judgement of a night: epochs in, stage, loop score and light out.
+
+A pure function of the epochs it is fed and the settings it was born with, all of which the log
+holds: `dreamlamp replay` runs this very class over a night and must reach the same integers.
+Knows no clock, no log, no chip.
+"""
+
+from . import wire
+from .loops import Loops
+from .staging import Stager
+from .wake import Wake
+
+# What a mind is born with, in the order of the log's boot frame. All are small ints but the
+# baseline, which is bytes; each has its default here and nowhere else.
+DEFAULTS = {
+    "mode": wire.OBSERVE,
+    "rescues": 0,  # so far this night
+    "consent": 0,  # version of the policy consented to
+    "ceiling": 60,  # of the light, CIE L*
+    "shift": 0,  # of the loop threshold, from the morning's answers
+    "nights": 0,  # recorded before this one
+    "allowed": 1,  # rescues a night
+    "full_lux": 254,  # at the pillow at full light; the calibration's figure
+    "baseline": b"",
+}
+
+
+class Mind:
+    """Stage, loop and light of each epoch in turn.
+
+    `settings` is anything with get(key, default): NVS on the lamp, the boot frame in a replay;
+    `night` is the night's id.
+    """
+
+    def __init__(self, settings, night=0):
+        born = {key: settings.get(key, default) for key, default in DEFAULTS.items()}
+        self.born = born
+        self.stager = Stager()
+        self.loops = Loops(born["baseline"] or None, born["shift"])
+        self.wake = Wake(
+            born["mode"],
+            born["consent"],
+            born["ceiling"],
+            born["rescues"],
+            born["nights"],
+            born["allowed"],
+            night,  # deals the dark third
+            born["full_lux"],
+        )
+
+    def feed(self, epoch, at_s):
+        """Judge `epoch`, which ended at second `at_s` since boot; return an event code or 0.
+
+        The event's three values are `wake.a`, `wake.b`, `wake.c`. How bright the lamp was in the
+        epoch is a measure and stands in it already.
+        """
+        self.stager.feed(epoch)
+        kind = self.loops.feed(epoch)
+        return self.wake.feed(epoch, kind, at_s)
+
+    def learn(self):
+        """Return the baseline for the next night."""
+        return self.loops.learn()

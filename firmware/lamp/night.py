@@ -1,0 +1,222 @@
+"""One night, lights out to wake.
+
+`Night.feed` is the whole story: samples become beats; every 30 s the beats become an epoch; the
+epoch gets a stage, a loop score and a decision about the light, and is on flash before the
+next one begins. `run` is the few lines of tasks around it. Knows no pin, no radio, no chip: the
+board is handed in, and time comes with the samples.
+"""
+
+import asyncio
+from array import array
+
+from . import wire
+from .compat import const
+from .diary import Diary
+from .heart import Heart
+from .mind import Mind
+from .nightlog import NightLog
+from .server import Server
+
+EPOCH_MS = const(30_000)
+WEAR_EPOCHS = const(20)  # ten minutes of wear begin a night without the button
+UNWORN_EPOCHS = const(120)  # an hour without a finger ends it
+POLL_MS = const(240)  # the sensor's FIFO holds 640 ms
+
+
+class Night:
+    """Idle, or recording a night.
+
+    `settings` has get(key, default) and set(key, value); `boot` counts power-ups, `cause` is the
+    chip's reset cause. A night that was open when the power went is gone on with; a `safe` lamp
+    records none.
+    """
+
+    def __init__(self, log, settings, rate_hz, boot, cause, safe=False):
+        self.log = log
+        self.diary = Diary(log)
+        self.settings = settings
+        self.rate_hz = rate_hz
+        self.boot = boot
+        self.cause = cause
+        self.heart = Heart(rate_hz)
+        self.epoch = wire.Epoch()
+        self.mind = Mind(settings)
+        self.state = wire.SAFE if safe else wire.IDLE  # or wire.RECORDING
+        self.now_s = 0
+        self.due_s = wire.EPOCH_S  # when the epoch that is being filled ends
+        self.worn_epochs = 0  # in a row
+        self.unworn_epochs = 0
+        self.lost = 0  # samples missing from this epoch
+        if log.resume() and not safe:
+            self._stretch(wire.BOOT)
+
+    # --- what the sensor brings -------------------------------------------------------------
+
+    def feed(self, buf, n, marks, lost, now_s):
+        """Take `n` samples of `buf` (IR counts); the last was read at second `now_s` since boot.
+
+        `marks` (wire.M_*) and `lost` say what happened before the first of them.
+        """
+        self.now_s = now_s
+        if self.state == wire.RECORDING:
+            self.diary.keep_ppg(self.epoch.index, buf, n, marks, lost)
+        self.heart.feed(buf, n, marks, lost)
+        self.lost += lost
+        if marks & wire.M_FAULT:
+            self.epoch.flags |= wire.F_FAULT
+        while now_s >= self.due_s:
+            self._close_epoch()
+            self.due_s += wire.EPOCH_S
+
+    def _close_epoch(self):
+        """Judge the epoch that just ended, write it down, make room for the next."""
+        epoch = self.epoch
+        if self.lost:
+            epoch.flags |= wire.F_LOST
+        self.heart.close(epoch, EPOCH_MS)
+        self.mind.wake.mark(epoch)
+        self._count_wear(epoch.flags & wire.F_WORN)
+        if self.state == wire.RECORDING:
+            event = self.mind.feed(epoch, self.due_s)
+            if event == wire.RESCUE:  # counted for good before any light: a reset forgets nothing
+                self._keep_rescues()
+            self.diary.epoch(epoch, self.heart.beats)
+            if event:
+                self._event(event, self.mind.wake.a, self.mind.wake.b, self.mind.wake.c)
+            self._note_trouble()
+        self.heart.next_epoch(EPOCH_MS)
+        epoch.clear(epoch.index + 1)
+        self.lost = 0
+        if self.unworn_epochs >= UNWORN_EPOCHS and self.state == wire.RECORDING:
+            self.end(wire.END_UNWORN)
+        elif self.worn_epochs >= WEAR_EPOCHS and self.state == wire.IDLE:
+            self.begin()
+        self.log.prepare()  # the FIFO was just emptied: the harmless moment for an erase
+
+    def _count_wear(self, worn):
+        self.worn_epochs = self.worn_epochs + 1 if worn else 0
+        self.unworn_epochs = 0 if worn else self.unworn_epochs + 1
+
+    def _note_trouble(self):
+        """Write down why an epoch may be empty: the report will say so."""
+        if self.unworn_epochs == 1 or self.worn_epochs == 1:
+            self._event(wire.UNWORN if self.unworn_epochs else wire.WORN)
+        if self.lost:
+            self._event(wire.SAMPLES_LOST, min(self.lost, 32767))
+        if self.epoch.flags & wire.F_FAULT:
+            self._event(wire.SENSOR_FAULT)
+
+    def _event(self, code, a=0, b=0, c=0):
+        if self.state == wire.RECORDING:
+            second = self.now_s - self.due_s + wire.EPOCH_S
+            self.diary.event(code, self.epoch.index, second, a, b, c)
+
+    # --- how a night begins and ends --------------------------------------------------------
+
+    def button(self):
+        """A short press begins or ends the night."""
+        if self.state == wire.RECORDING:
+            self._event(wire.BUTTON)
+            self.end(wire.END_BUTTON)
+        elif self.state == wire.IDLE:
+            self.begin()
+
+    def begin(self):
+        """Open a night; its first epoch starts at this second."""
+        self.settings.set("rescues", 0)
+        self.log.open_night()
+        self._stretch(wire.NIGHT)
+        self.diary.begin_ppg()
+
+    def _stretch(self, kind):
+        """Begin a stretch of the night with everything new: heart, mind and epoch."""
+        self.state = wire.RECORDING
+        self.heart = Heart(self.rate_hz)
+        self.mind = Mind(self.settings, self.log.open_id)
+        self.epoch.clear(self.log.next_epoch)
+        self.worn_epochs = self.unworn_epochs = self.lost = 0
+        self.due_s = self.now_s + wire.EPOCH_S
+        self.diary.boot(
+            kind,
+            self.mind.born,
+            self.boot,
+            self.cause,
+            self.now_s,
+            self.rate_hz,
+            self.epoch.index,
+        )
+
+    def end(self, reason):
+        """Close the night and learn from it."""
+        self.mind.wake.off(self.now_s)
+        self.diary.end(reason, self.epoch.index)
+        self.state = wire.IDLE
+        self.worn_epochs = self.unworn_epochs = 0
+        self.settings.set("baseline", self.mind.learn())
+        self.settings.set("nights", min(self.settings.get("nights", 0) + 1, 255))
+
+    # --- what a host may ask for --------------------------------------------------------------
+
+    @property
+    def mode(self):
+        return self.mind.born["mode"]
+
+    @property
+    def level(self):
+        """The light now, CIE L* x100."""
+        return self.mind.wake.ramp.level
+
+    def set(self, key, value):
+        """Change one of the mind's settings: dark first, then judge anew, and the log says so."""
+        self.mind.wake.off(self.now_s)
+        self.settings.set(key, value)
+        if self.state == wire.RECORDING:
+            self._stretch(wire.BOOT)
+        else:
+            self.mind = Mind(self.settings)
+
+    def lamp_off(self):
+        """Dark now, and for the rest of the night."""
+        self.mind.wake.off(self.now_s)
+        self._keep_rescues()
+        self._event(wire.LIGHT_OFF, c=wire.WHY_BUTTON)
+
+    def _keep_rescues(self):
+        self.settings.set("rescues", self.mind.wake.rescues)
+
+    def clock_set(self, unix_s, offset_min):
+        """A host said what time it is: date the open night, or the newest one."""
+        self.diary.clock(self.boot, self.now_s, unix_s, offset_min)
+
+
+async def run(board):
+    """Keep watch for ever on the parts of `board` (DESIGN.md, Faces)."""
+    settings, sensor, clock = board.settings, board.sensor, board.clock
+    boot = (settings.get("boot", 0) + 1) & 0xFFFF
+    settings.set("boot", boot)
+    log = NightLog(board.flash)
+    night = Night(log, settings, sensor.rate_hz, boot, board.reset_cause, board.safe)
+    board.spawn(board.link.serve, Server(log, night, settings, clock))
+    board.spawn(shine, board, night)
+    buf = array("i", [0] * 32)
+    sensor.wake()
+    while True:
+        n = sensor.read_into(buf)
+        night.epoch.led, night.epoch.temp_c = sensor.led, sensor.temp_c
+        night.feed(buf, n, sensor.marks, sensor.lost, clock.now_s())
+        if board.button.held():
+            board.link.open_window()
+        elif board.button.taken():
+            night.button()
+        board.watchdog.feed()
+        await asyncio.sleep_ms(POLL_MS)
+
+
+async def shine(board, night):
+    """Move the light, every 50 ms while it shines; the button ends it in the same breath."""
+    while True:
+        wake = night.mind.wake
+        if wake.active() and board.button.struck():
+            night.lamp_off()
+        board.light.set(wake.tick(board.clock.now_ms()))
+        await asyncio.sleep_ms(50 if wake.active() else 500)

@@ -1,0 +1,265 @@
+"""One request's bytes in, the answer's bytes out; and the bytes of a night, by credit.
+
+Every request is taken for hostile: whatever arrives, a status goes back and nothing is raised.
+The same request twice in a row is answered again without being done again, so that a host that
+missed the answer may repeat it. Knows no radio: what carries the bytes calls `handle` and `pull`.
+"""
+
+import struct
+
+from . import VERSION, wire
+from .bonds import Bonds
+from .compat import const
+
+_ROOM = const(244)
+_HEAD = const(3)  # opcode, tag, status
+_YEAR_2024 = 1704067200  # an earlier clock is a host without one
+_OFFSET_MAX_MIN = const(14 * 60)  # Kiribati
+_FAILURES = const(20)  # failed requests that are answered within
+_FAILURES_S = const(10)
+
+
+class Server:
+    """The lamp's end of the conversation, over `log`, `night`, `settings` and `clock`."""
+
+    def __init__(self, log, night, settings, clock):
+        self.log = log
+        self.night = night
+        self.settings = settings
+        self.clock = clock
+        self.armed = True  # the lock: serve none but a known peer
+        self.bonds = Bonds(settings)
+        self.revision = "%d." % wire.PROTOCOL + "%d.%d.%d" % VERSION
+        self.room = _ROOM  # bytes of one answer; the radio narrows it
+        self.out = bytearray(_ROOM)
+        self.requests = {  # opcode: length of its body (None: its own affair), what to do
+            wire.HELLO: (0, self.hello),
+            wire.SET_TIME: (6, self.set_time),
+            wire.NIGHTS: (1, self.nights),
+            wire.READ: (10, self.read),
+            wire.DIGEST: (2, self.digest),
+            wire.SYNCED: (34, self.synced),
+            wire.DELETE: (34, self.delete),
+            wire.STATUS: (0, self.status),
+            wire.GET: (1, self.get),
+            wire.SET: (None, self.set),
+            wire.STOP: (0, self.stop),
+            wire.LAMP_OFF: (0, self.lamp_off),
+            wire.BONDS: (0, self.list_bonds),
+            wire.UNBOND: (8, self.unbond),
+        }
+        self.gone()
+
+    def gone(self):
+        """The peer is another, or none: forget what was its."""
+        self.reading = self.at = self.end = self.pulled = 0
+        self.last = None
+        self.last_n = 0
+        self.failed = 0
+        self.failed_s = 0
+
+    # --- requests ---
+
+    def handle(self, request, peer):
+        """Answer `request` (bytes) of `peer` (encrypted, bonded, known); a memoryview."""
+        if self.last is None or request != self.last:
+            self.last_n = _HEAD + self.do(request, peer)
+            self.last = bytes(request) if self.out[2] == wire.OK else None
+            if len(request) > 1 and not request[1]:
+                self.last, self.last_n = None, 0  # nobody waits for an answer
+        return memoryview(self.out)[: self.last_n]
+
+    def do(self, request, peer):
+        """Do it; fill the answer's head and return the length of its body."""
+        out = self.out
+        out[0] = wire.ANSWER | (request[0] if len(request) else 0)
+        out[1] = request[1] if len(request) > 1 else 0
+        try:
+            n = self.dispatch(request, peer)
+        except Exception:  # a fault of ours or of the flash is the host's to hear, not to die of
+            n = -wire.FAULT
+        if n < 0:
+            self.failed += 1
+        out[2] = -n if n < 0 else wire.OK
+        return max(n, 0)
+
+    def dispatch(self, request, peer):
+        """Length of the answer's body, or minus a status."""
+        if self.too_fast():
+            return -wire.TOO_FAST
+        length, method = self.requests.get(request[0] if len(request) else 0, (0, None))
+        if len(request) < 2 or method is None:
+            return -wire.BAD_REQUEST
+        if self.armed and not peer[2]:
+            return -wire.REFUSED
+        if length is not None and len(request) != 2 + length:
+            return -wire.BAD_REQUEST
+        return method(request) or 0
+
+    def too_fast(self):
+        """Whether this connection has failed too often of late."""
+        now = self.clock.now_s()
+        if now - self.failed_s >= _FAILURES_S:
+            self.failed_s = now
+            self.failed = 0
+        return self.failed >= _FAILURES
+
+    def put(self, layout, *values):
+        """Write the answer's body; return its length."""
+        struct.pack_into(layout, self.out, _HEAD, *values)
+        return struct.calcsize(layout)
+
+    def hello(self, _):
+        return self.put(
+            wire.HELLO_LAYOUT,
+            wire.PROTOCOL,
+            VERSION[0],
+            VERSION[1],
+            VERSION[2],
+            wire.KIT_HEART,
+            self.night.state,
+            self.night.mode,
+            self.settings.get("boot", 0),
+            self.clock.now_s(),
+        )
+
+    def set_time(self, request):
+        unix_s, offset_min = struct.unpack_from("<Ih", request, 2)
+        if unix_s < _YEAR_2024 or abs(offset_min) > _OFFSET_MAX_MIN:
+            return -wire.BAD_REQUEST
+        self.night.clock_set(unix_s, offset_min)
+
+    def status(self, _):
+        night, epoch = self.night, self.night.epoch
+        return self.put(
+            wire.STATUS_LAYOUT,
+            night.state,
+            night.mode,
+            epoch.stage,
+            epoch.confidence,
+            epoch.hr_bpm_x10,
+            epoch.score,
+            night.level // 100,
+            epoch.quality,
+            self.log.open_id,
+            epoch.index,
+        )
+
+    def get(self, request):
+        key = request[2]
+        if key == wire.KEY_MODE:
+            return self.put("<B", self.night.mode)
+        if key == wire.KEY_LIVE:
+            return self.put("<B", self.settings.get("live", 0))
+        if key == wire.KEY_CONSENT:
+            return self.put("5s", self.settings.get("consented", bytes(5)))
+        return -wire.NOT_FOUND
+
+    def set(self, request):
+        key, value = (request[2] if len(request) > 2 else 0), request[3:]
+        if key == wire.KEY_MODE and len(value) == 1 and value[0] <= wire.ACT:
+            self.night.set("mode", value[0])
+        elif key == wire.KEY_LIVE and len(value) == 1 and value[0] <= 1:
+            self.settings.set("live", value[0])
+        elif key == wire.KEY_CONSENT and len(value) == 5:
+            self.settings.set("consented", bytes(value))
+            self.night.set("consent", value[0])
+        else:
+            return -wire.BAD_REQUEST
+
+    def lamp_off(self, _):
+        self.night.lamp_off()
+
+    def list_bonds(self, _):
+        end = _HEAD
+        for slot, address in self.bonds.entries():
+            struct.pack_into(wire.BOND_ENTRY, self.out, end, slot, address)
+            end += 8
+        return end - _HEAD
+
+    def unbond(self, request):
+        slot, address = struct.unpack_from(wire.BOND_ENTRY, request, 2)
+        return 0 if self.bonds.revoke(slot, address) else -wire.NOT_FOUND
+
+    # --- nights ---
+
+    def entry(self, night):
+        """The log's entry of `night`, or None."""
+        for entry in self.log.entries():
+            if entry[0] == night:
+                return entry
+
+    def nights(self, request):
+        """Entries from the asked one on, as many as fit into one answer."""
+        first, total, end = request[2], 0, _HEAD + 1
+        for entry in self.log.entries():
+            if total >= first and end + wire.NIGHT_ENTRY_SIZE <= self.room:
+                struct.pack_into(wire.NIGHT_ENTRY, self.out, end, *entry)
+                end += wire.NIGHT_ENTRY_SIZE
+            total += 1
+        self.out[_HEAD] = min(total, 255)
+        return end - _HEAD
+
+    def read(self, request):
+        """Grant credit: further from where the running READ will end, else from the offset."""
+        night, offset, credit = struct.unpack_from("<HII", request, 2)
+        entry = self.entry(night)
+        if entry is None:
+            return -wire.NOT_FOUND
+        if offset > entry[1]:
+            return -wire.BAD_REQUEST
+        if night != self.reading or offset != self.end:
+            self.reading, self.at = night, offset
+        self.end = min(offset + credit, entry[1])
+        self.pulled = 0
+
+    def stop(self, _):
+        self.reading = self.at = self.end = self.pulled = 0
+
+    def pull(self, buf):
+        """Fill `buf` with the next bytes for `data`, as far as credit goes; 0: none."""
+        left = self.end - self.at
+        if left <= 0:
+            return 0
+        room = min(left, len(buf) - wire.DATA_HEADER_SIZE)
+        into = memoryview(buf)[wire.DATA_HEADER_SIZE : wire.DATA_HEADER_SIZE + room]
+        n = self.log.read(self.reading, self.at, into)
+        if not n:
+            self.stop(None)
+            return 0
+        struct.pack_into(wire.DATA_HEADER, buf, 0, self.at)
+        self.at += n
+        self.pulled = n
+        return wire.DATA_HEADER_SIZE + n
+
+    def unpull(self):
+        """The radio had no buffer for the last bytes: they come again."""
+        self.at -= self.pulled
+        self.pulled = 0
+
+    def digest(self, request):
+        night = struct.unpack_from("<H", request, 2)[0]
+        if self.entry(night) is None:
+            return -wire.NOT_FOUND
+        return self.put("<I32s", *self.log.digest(night))
+
+    def settled(self, request, then):
+        """Do `then(night, sha)` to a closed night if the hash is its own."""
+        night, sha = struct.unpack_from("<H32s", request, 2)
+        entry = self.entry(night)
+        if entry is None:
+            return -wire.NOT_FOUND
+        if entry[3] & wire.ENTRY_OPEN:
+            return -wire.BUSY
+        if self.log.digest(night)[1] != sha:
+            return -wire.MISMATCH
+        then(night, sha)
+
+    def synced(self, request):
+        return self.settled(request, self.log.mark_synced)
+
+    def delete(self, request):
+        n = self.settled(request, self.log.delete)
+        if not n and self.reading == struct.unpack_from("<H", request, 2)[0]:
+            self.stop(None)
+        return n

@@ -1,0 +1,120 @@
+"""Features of an epoch -> stage and a confidence, or unscored. Causal, integers only.
+
+Boosted trees (`stagemodel`, fitted by the laptop on the features of this very firmware) score
+wake, light, deep and REM; a hidden Markov model filters the scores over the night, forward only,
+so a stage is known the moment its epoch ends. Where motion is measured a second set of trees
+adds to the first. The confidence is the share of epochs of unseen sleepers for which a stage
+said with that probability was right. Knows no beats, no log and no clock but the epoch's index.
+"""
+
+from array import array
+
+from . import stagemodel, wire
+from .compat import const
+from .stagefeatures import Features
+
+SMOOTH = const(2)  # of rates made of beats; see stagefeatures
+HISTORY = const(4)  # epochs with a rate before the first stage: with fewer the windows are empty
+BLIND = const(10)  # epochs without a rate that the Markov model bridges; 5 min, a loose finger
+STILL = const(60)  # bins (5 min) of one and the same rate: a machine or a desk, not a heart
+CLASSES = const(4)
+STAGES = (wire.W, wire.N2, wire.N3, wire.R)  # in the model's order
+LEAF = const(128)  # a child number from here on is a leaf
+EXP2 = array("H", stagemodel.EXP2)  # 2 ** (-i / 64), Q14
+
+
+class Stager:
+    """One night's staging. `feed(epoch)` once per epoch, in order; nothing is allocated."""
+
+    def __init__(self, smooth=SMOOTH, model=stagemodel):
+        self.features = Features(smooth)
+        self.model = model
+        self.logit = array("i", [0] * CLASSES)  # the trees' scores, natural log x256
+        self.alpha = array("i", model.START)  # filtered probabilities, Q14
+        self._next = array("i", model.START)
+
+    def feed(self, epoch):
+        """Stage `epoch`: set `stage`, `confidence`, `p_w`, `p_n3`, `p_r`."""
+        self.features.take(epoch)
+        self._step()
+        motion = 1 if epoch.motion >= 0 else 0
+        if self.features.blind == 0:
+            self._score(motion)
+            self._weigh(self.model.TEMPER[motion])
+        if self._abstains(epoch.flags):
+            epoch.stage = wire.UNSCORED
+            epoch.confidence = epoch.p_w = epoch.p_n3 = epoch.p_r = 0
+        else:
+            self._decide(epoch, motion)
+
+    def _abstains(self, flags):
+        """Unworn, too little history, no signal, or a rate no heart keeps."""
+        f = self.features
+        return not flags & wire.F_WORN or f.seen < HISTORY or f.blind > BLIND or f.same >= STILL
+
+    def _score(self, motion):
+        """Add up the leaves that the epoch falls into."""
+        for k in range(CLASSES):
+            self.logit[k] = self.model.BIAS[k]
+        self._add(self.model.HEART)
+        if motion:
+            self._add(self.model.MOTION)
+
+    def _add(self, table):
+        """Walk every tree of `table`, one per class in turn: its number of splits n, then n of
+        (feature, largest value that goes left, left, right), then n + 1 leaves plus 128."""
+        x, logit = self.features.x, self.logit
+        at = k = 0
+        end = len(table)
+        while at < end:
+            n = table[at]
+            at += 1
+            node = 0
+            while node < LEAF:
+                p = at + (node << 2)
+                node = table[p + 2] if x[table[p]] <= table[p + 1] else table[p + 3]
+            at += n << 2
+            logit[k] += table[at + node - LEAF] - 128
+            at += n + 1
+            k = (k + 1) & 3
+
+    def _step(self):
+        """One step of the Markov chain: alpha <- alpha T, rounded."""
+        alpha, new = self.alpha, self._next
+        chain = self.model.CHAIN
+        for j in range(CLASSES):
+            total = 8192
+            for i in range(CLASSES):
+                total += alpha[i] * chain[i * CLASSES + j]
+            new[j] = total >> 14
+        for j in range(CLASSES):
+            alpha[j] = new[j]
+
+    def _weigh(self, temper):
+        """alpha <- alpha 2**-d, d each score's tempered distance to the best; sum about Q14."""
+        alpha, new, model = self.alpha, self._next, self.model
+        best = -(1 << 20)
+        for k in range(CLASSES):
+            best = max(best, self.logit[k] - model.PRIOR[k])
+        total = 0
+        for k in range(CLASSES):
+            d = (best - self.logit[k] + model.PRIOR[k]) * temper >> 10  # 1/64 octaves
+            new[k] = alpha[k] * (EXP2[d & 63] >> (d >> 6) if d < 896 else 1)
+            total += new[k]
+        total = (total >> 14) + 1
+        for k in range(CLASSES):
+            alpha[k] = max(1, new[k] // total)
+
+    def _decide(self, epoch, motion):
+        """The class whose weighted probability is largest, and how often that is right."""
+        alpha, weight = self.alpha, self.model.WEIGHT
+        best = 0
+        for k in range(1, CLASSES):
+            if alpha[k] * weight[motion * 4 + k] > alpha[best] * weight[motion * 4 + best]:
+                best = k
+        epoch.stage = STAGES[best]
+        row = (motion << 6) + (best << 4)
+        epoch.confidence = self.model.CONFIDENCE[row + min(15, alpha[best] >> 10)]
+        epoch.p_w = min(255, alpha[0] >> 6)
+        epoch.p_n3 = min(255, alpha[2] >> 6)
+        epoch.p_r = min(255, alpha[3] >> 6)

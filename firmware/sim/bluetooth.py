@@ -1,0 +1,304 @@
+"""MicroPython's `bluetooth`, with the radio in another process at the end of a TCP socket.
+
+Faked: the controller and NimBLE's stack. Kept as on the chip: `BLE` and `UUID`, numbers and
+order of the events, attribute buffers of 20 bytes that cut a longer write, twelve transmit
+buffers after which `gatts_notify` raises OSError(12), pairing secrets asked of the program; what
+the chip has not got is not here either. Events reach the program only while it awaits.
+A frame is: length u16 of what follows, kind u8, payload (see dreamlamp/radio.py, the other end).
+The same socket carries the hands: what a person does to the lamp, given to `world.happen`.
+"""
+
+import json
+import socket
+import struct
+import time
+from binascii import hexlify, unhexlify
+
+import world
+
+FLAG_READ = 0x0002
+FLAG_WRITE_NO_RESPONSE = 0x0004
+FLAG_WRITE = 0x0008
+FLAG_NOTIFY = 0x0010
+FLAG_INDICATE = 0x0020
+
+BUFFERS = 12  # NimBLE's block count on the ESP32
+DEFAULT_ATTRIBUTE = 20  # MICROPY_PY_BLUETOOTH_DEFAULT_ATTR_LEN
+ENOMEM, EINVAL, ENODEV, ENOTCONN = 12, 22, 19, 128
+CONNECT, DISCONNECT, WRITE, READ_REQUEST = 1, 2, 3, 4
+INDICATE_DONE, MTU, ENCRYPTION, GET_SECRET, SET_SECRET, PASSKEY = 20, 21, 28, 29, 30, 31
+
+
+class UUID:
+    """A 16- or 128-bit UUID; its bytes (least first) come from iterating over it."""
+
+    def __init__(self, value):
+        if isinstance(value, int):
+            self.raw = struct.pack("<H", value)
+        elif isinstance(value, str):
+            data = unhexlify(value.replace("-", ""))
+            self.raw = bytes(data[i] for i in range(15, -1, -1))
+        else:
+            self.raw = bytes(value)
+
+    def __iter__(self):
+        return iter(self.raw)
+
+    def __eq__(self, other):
+        return self.raw == other.raw
+
+    def __hash__(self):
+        return hash(self.raw)
+
+
+class Radio:
+    """The one Bluetooth Low Energy interface of the chip; the program says `BLE()`."""
+
+    def __init__(self):
+        self.on = False
+        self.sock = None
+        self.handler = None
+        self.credits = BUFFERS
+        self.connected = None  # handle of the connection there is
+        self.values = {}  # value handle -> [bytearray, bytes in use, append]
+        self.settings = {"mtu": 256, "bond": False, "le_secure": False, "mitm": False, "io": 3}
+        self.settings["gap_name"] = "MPY ESP32"
+        self.pending = b""
+
+    # --- the program's side ---
+
+    def active(self, on=None):
+        if on is not None and bool(on) != self.on:
+            self.on = bool(on)
+            if on:
+                self.open()
+            else:
+                self.close()
+        return self.on
+
+    def config(self, *names, **values):
+        if names:
+            if names[0] == "mac":
+                return 0, unhexlify(address())
+            if names[0] not in self.settings:
+                raise ValueError("unknown config param")
+            return self.settings[names[0]]
+        for name in values:
+            if name not in self.settings and name not in ("rxbuf", "addr_mode"):
+                raise ValueError("unknown config param")
+            self.settings[name] = values[name]
+        self.tell("config", self.settings)
+
+    def irq(self, handler):
+        self.handler = handler
+
+    def gap_advertise(self, interval_us, adv_data=None, *, resp_data=None, connectable=True):
+        self.need_on()
+        if adv_data is not None and len(adv_data) > 31:
+            raise OSError(EINVAL)
+        self.tell(
+            "advertise",
+            {
+                "us": interval_us or 0,
+                "data": text(adv_data),
+                "response": text(resp_data),
+                "connectable": connectable,
+            },
+        )
+
+    def gatts_register_services(self, services):
+        self.need_on()
+        handle, handles, table = 10, [], []
+        for uuid, characteristics in services:
+            handle += 1
+            given, rows = [], []
+            for characteristic in characteristics:
+                handle += 2
+                given.append(handle)
+                self.values[handle] = [bytearray(DEFAULT_ATTRIBUTE), 0, False]
+                rows.append([text(characteristic[0].raw), characteristic[1], handle])
+                if characteristic[1] & (FLAG_NOTIFY | FLAG_INDICATE):
+                    handle += 1
+            handles.append(tuple(given))
+            table.append([text(uuid.raw), rows])
+        self.tell("services", table)
+        return tuple(handles)
+
+    def gatts_read(self, handle):
+        buf, n, _ = self.values[handle]
+        if self.values[handle][2]:
+            self.values[handle][1] = 0
+        return bytes(memoryview(buf)[:n])
+
+    def gatts_write(self, handle, data, send_update=False):
+        entry = self.values[handle]
+        if len(data) > len(entry[0]):
+            entry[0] = bytearray(len(data))
+        entry[0][: len(data)] = data
+        entry[1] = len(data)
+        if send_update and self.connected is not None:
+            self.gatts_notify(self.connected, handle)
+        return len(data)
+
+    def gatts_set_buffer(self, handle, size, append=False):
+        self.values[handle] = [bytearray(size), 0, append]
+
+    def gatts_notify(self, conn_handle, handle, data=None):
+        self.transmit(b"N", conn_handle, handle, data)
+
+    def gatts_indicate(self, conn_handle, handle, data=None):
+        self.transmit(b"I", conn_handle, handle, data)
+
+    def gap_disconnect(self, conn_handle):
+        if conn_handle != self.connected:
+            return False
+        self.send(b"D", struct.pack("<H", conn_handle))
+        return True
+
+    def gap_pair(self, conn_handle):
+        self.send(b"P", struct.pack("<H", conn_handle))
+
+    def gap_passkey(self, conn_handle, action, passkey):
+        self.send(b"A", struct.pack("<HBI", conn_handle, action, passkey))
+
+    # --- the wire's side ---
+
+    def need_on(self):
+        if not self.on:
+            raise OSError(ENODEV)
+
+    def transmit(self, kind, conn_handle, handle, data):
+        if conn_handle != self.connected:
+            raise OSError(ENOTCONN)
+        if not self.credits:
+            raise OSError(ENOMEM)
+        self.credits -= 1
+        data = self.gatts_read(handle) if data is None else data
+        self.send(kind, struct.pack("<HH", conn_handle, handle), data)
+
+    def open(self):
+        if world.outside is None:
+            return
+        host, port = world.outside
+        self.sock = socket.socket()
+        self.sock.connect(socket.getaddrinfo(host, port)[0][-1])
+        self.sock.setsockopt(6, 1, 1)  # TCP_NODELAY: a small frame must not wait for the next
+        self.credits = BUFFERS
+        time.watch(self.sock, self.readable)
+        self.tell("up", {"address": address()})
+
+    def close(self):
+        if self.sock is not None:
+            time.watch(self.sock, None)
+            self.sock.close()
+            self.sock = None
+
+    def tell(self, what, value):
+        self.send(b"J", json.dumps([what, value]).encode())
+
+    def send(self, kind, *parts):
+        if self.sock is None:
+            return
+        n = 1
+        for part in parts:
+            n += len(part)
+        frame = bytearray(2 + n)
+        struct.pack_into("<H", frame, 0, n)
+        frame[2] = kind[0]
+        at = 3
+        for part in parts:
+            frame[at : at + len(part)] = part
+            at += len(part)
+        self.sock.write(frame)
+
+    def readable(self, *_):
+        """The socket has bytes: turn whole frames into events."""
+        got = self.sock.recv(512)
+        if not got:  # the air is gone: to the lamp that is silence
+            self.close()
+            self.lost()
+            return
+        data = self.pending + got if self.pending else got
+        at = 0
+        while len(data) - at >= 2:
+            n = data[at] | data[at + 1] << 8
+            if len(data) - at < 2 + n:
+                break
+            self.event(chr(data[at + 2]), memoryview(data)[at + 3 : at + 2 + n])
+            at += 2 + n
+        self.pending = data[at:]
+
+    def lost(self):
+        if self.connected is not None:
+            handle, self.connected = self.connected, None
+            time.connected(False)
+            self.call(DISCONNECT, (handle, 0, bytes(6)))
+
+    def call(self, event, data):
+        return self.handler(event, data) if self.handler else None
+
+    def event(self, kind, data):
+        """One frame from the air; what the program must answer is answered here."""
+        if kind == "K":
+            self.credits = min(BUFFERS, self.credits + data[0])
+        elif kind == "W":
+            conn, handle = struct.unpack_from("<HH", data)
+            self.keep(handle, data[4:])
+            self.call(WRITE, (conn, handle))
+        elif kind == "R":
+            conn, handle = struct.unpack_from("<HH", data)
+            error = self.call(READ_REQUEST, (conn, handle)) or 0
+            self.send(b"R", bytes([error]), b"" if error else self.gatts_read(handle))
+        elif kind == "C":
+            self.connected = struct.unpack_from("<H", data)[0]
+            self.credits = BUFFERS
+            time.connected(True)
+            self.call(CONNECT, (self.connected, data[2], data[3:9]))
+        elif kind == "D":
+            self.connected = None
+            time.connected(False)
+            self.call(DISCONNECT, (struct.unpack_from("<H", data)[0], data[2], data[3:9]))
+        elif kind == "M":
+            self.call(MTU, struct.unpack_from("<HH", data))
+        elif kind == "E":
+            self.call(ENCRYPTION, struct.unpack_from("<HBBBB", data))
+        elif kind == "A":
+            self.call(PASSKEY, struct.unpack_from("<HBI", data))
+        elif kind == "I":
+            self.call(INDICATE_DONE, struct.unpack_from("<HHB", data))
+        elif kind == "G":
+            secret = self.call(GET_SECRET, (data[0], data[1], data[2:] if len(data) > 2 else None))
+            self.send(b"G", b"" if secret is None else bytes(secret))
+        elif kind == "S":
+            key = data[2 : 2 + data[1]]
+            value = data[2 + data[1] :]
+            kept = self.call(SET_SECRET, (data[0], key, value if len(value) else None))
+            self.send(b"S", bytes([bool(kept)]))
+        elif kind == "H":
+            world.happen(*json.loads(bytes(data)))
+
+    def keep(self, handle, data):
+        """A central wrote: as much of it as the attribute's buffer holds."""
+        entry = self.values[handle]
+        start = entry[1] if entry[2] else 0
+        n = min(len(data), len(entry[0]) - start)
+        entry[0][start : start + n] = data[:n]
+        entry[1] = start + n
+
+
+ONE = Radio()
+
+
+def BLE():
+    """The chip's only radio, however often it is asked for."""
+    return ONE
+
+
+def address():
+    """This world's lamp's address: Espressif's prefix, then the seed."""
+    return "24DCC3%06X" % (world.seed & 0xFFFFFF)
+
+
+def text(data):
+    """Bytes as hex for JSON; None stays None."""
+    return None if data is None else hexlify(bytes(data)).decode()

@@ -1,0 +1,143 @@
+"""What the firmware uses of the chip's `esp32` module: NVS and raw flash partitions.
+
+NVS lives in nvs.json (bytes as hex); what was not committed is lost. A partition behaves as
+observed on a real image: `writeblocks` with an offset only clears bits, without one it erases
+the block first. Times are charged to `time`; a power cut that falls within an operation tears it
+where it was. Not modelled: cells half charged that decay at the next power-up (each boot is a
+process of its own; flash.py itself does it).
+"""
+
+import binascii
+import json
+import time
+
+import world
+from flash import DONE, NOTHING, PREFIX, TORN, Flash, PowerCut
+
+ERASE_US, PAGE_US, PAGE, READ_US_PER_KB = 45000, 700, 256, 100
+SECTORS, SECTOR = 384, 4096
+NOT_FOUND = -4354
+TEARS = (NOTHING, PREFIX, TORN, DONE)
+
+
+def _stored():
+    try:
+        with open(world.folder + "/nvs.json") as file:
+            return json.load(file)
+    except OSError:
+        return {}
+
+
+class NVS:
+    """Settings of one namespace: i32 and blobs, keys of at most 15 characters."""
+
+    def __init__(self, namespace):
+        self._name = namespace
+        self._values = _stored().get(namespace, {})
+
+    def _get(self, key, kind):
+        if key not in self._values:
+            raise OSError(NOT_FOUND, "ESP_ERR_NVS_NOT_FOUND")
+        value = self._values[key]
+        if not isinstance(value, kind):
+            raise OSError(NOT_FOUND, "ESP_ERR_NVS_NOT_FOUND")
+        return value
+
+    def _set(self, key, value):
+        if not 0 < len(key) <= 15:
+            raise OSError(-4361, "ESP_ERR_NVS_KEY_TOO_LONG")
+        self._values[key] = value
+
+    def get_i32(self, key):
+        return self._get(key, int)
+
+    def set_i32(self, key, value):
+        self._set(key, value)
+
+    def get_blob(self, key, buf):
+        blob = binascii.unhexlify(self._get(key, str))
+        if len(blob) > len(buf):
+            raise OSError(-4364, "ESP_ERR_NVS_INVALID_LENGTH")
+        buf[: len(blob)] = blob
+        return len(blob)
+
+    def set_blob(self, key, blob):
+        self._set(key, binascii.hexlify(blob).decode())
+
+    def erase_key(self, key):
+        if key not in self._values:
+            raise OSError(NOT_FOUND, "ESP_ERR_NVS_NOT_FOUND")
+        del self._values[key]
+
+    def commit(self):
+        time.charge_us(2 * PAGE_US)
+        if world.alive:
+            stored = _stored()
+            stored[self._name] = self._values
+            world.replace(world.folder + "/nvs.json", json.dumps(stored))
+
+
+class Partition:
+    """The raw partition `nights`: 384 blocks of 4096."""
+
+    TYPE_APP, TYPE_DATA = 0, 1
+    BOOT, RUNNING = 0, 1
+
+    def __init__(self, label):
+        if label != "nights":
+            raise OSError(-2, "ENOENT")
+        self._flash = Flash(world.folder + "/flash.bin", SECTORS)
+        world.listeners.append(self._before)
+
+    def _before(self, name, args):
+        if name == "flash_cut":
+            self._flash.cut(*args)
+
+    def _spend(self, us, n, operation, *args):
+        """An operation on n bytes that takes `us`: whole, or torn where the power goes."""
+        cut_ms = world.cut_ms()
+        within_us = (cut_ms - world.now_ms) * 1000 if cut_ms - world.now_ms < 1000 else us
+        if within_us < us:
+            self._flash.cut(0, TEARS[cut_ms & 3], n * max(0, within_us) // us, cut_ms & 255)
+        try:
+            operation(*args)
+        except PowerCut as cut:
+            if within_us < us:
+                world.until(cut_ms)  # the event itself ends it
+            world.die(cut)
+        time.charge_us(us)
+
+    @classmethod
+    def find(cls, type=0, subtype=0xFF, label=None, block_size=4096):
+        if type == cls.TYPE_DATA and label in (None, "nights") and subtype in (0xFF, 0x40):
+            return [cls("nights")]
+        return []
+
+    def info(self):
+        size = SECTORS * SECTOR
+        return (self.TYPE_DATA, 0x40, 0x280000, size, "nights", False)
+
+    def readblocks(self, block, buf, offset=0):
+        time.charge_us(20 + len(buf) * READ_US_PER_KB // 1024)
+        self._flash.read(block * SECTOR + offset, buf)
+
+    def writeblocks(self, block, buf, offset=None):
+        if offset is None:
+            for i in range((len(buf) + SECTOR - 1) // SECTOR):
+                self._erase(block + i)
+            offset = 0
+        address = block * SECTOR + offset
+        pages = (address + len(buf) - 1) // PAGE - address // PAGE + 1
+        self._spend(pages * PAGE_US, len(buf), self._flash.program, address, buf)
+
+    def _erase(self, block):
+        self._spend(ERASE_US, SECTOR, self._flash.erase, block)
+
+    def ioctl(self, op, arg):
+        if op == 4:
+            return SECTORS
+        if op == 5:
+            return SECTOR
+        if op == 6:
+            self._erase(arg)
+        return 0

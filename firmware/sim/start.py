@@ -1,0 +1,90 @@
+"""Start a simulated lamp: micropython firmware/sim/start.py WORLD [FIRMWARE] | --share
+
+Puts the chip's modules before the built-in ones and runs `lamp.main`, from the folder this one
+lies in or from FIRMWARE. Exit status: 0 the world's time is up, 42 the power was cut,
+43 the chip was reset, 44 the watchdog bit; 1 the firmware fell out of its main loop. Start it
+again on 42 to 44, as the chip would. state.json says what became of it. --share prints the bytes
+of heap the simulator itself holds: what -X heapsize must be given beyond the chip's.
+"""
+
+import gc
+import sys
+
+STOPPED, CRASHED, CUT, RESET, BITTEN = 0, 1, 42, 43, 44
+LOOK_MS = 60000
+BOOT_US = 1000000  # loader, IDF and the import of `lamp`: an estimate, to be measured
+
+_here = __file__.rsplit("/", 1)[0] if "/" in __file__ else "."
+sys.path[:0] = [_here, sys.argv[2] if len(sys.argv) > 2 else _here + "/.."]
+
+gc.collect()
+_before = gc.mem_alloc()
+import world  # noqa: E402
+
+if sys.argv[1] != "--share":
+    world.load(sys.argv[1])
+import time  # noqa: E402
+
+import esp32  # noqa: E402, F401
+import machine  # noqa: E402
+
+try:
+    import bluetooth  # noqa: F401
+except ImportError:
+    pass
+
+sensor = machine.chip()
+gc.collect()
+
+
+class Heap:
+    """Free heap at its lowest, garbage not counted: looked at each minute of world time."""
+
+    share = gc.mem_alloc() - _before
+    low = gc.mem_free()
+    next_ms = 0
+
+    @classmethod
+    def look(cls, now_ms):
+        if now_ms >= cls.next_ms:
+            cls.next_ms = now_ms + LOOK_MS
+            gc.collect()
+            cls.low = min(cls.low, gc.mem_free())
+            print("world", now_ms)  # for whoever waits for the night to end
+
+
+def run():
+    """The firmware until something ends it -> (exit status, the next boot's reset cause)."""
+    try:
+        time.install()
+        time.on_pass.append(Heap.look)
+        time.charge_us(BOOT_US)
+        from lamp import main
+
+        main.main()
+    except world.Stop:
+        return STOPPED, world.POWER_ON
+    except world.PowerCut:
+        return CUT, world.POWER_ON
+    except world.Reset as reset:
+        cause = reset.args[0]
+        return (BITTEN if cause == world.WATCHDOG else RESET), cause
+    except Exception as error:
+        sys.print_exception(error)
+    world.alive = False
+    return CRASHED, world.POWER_ON
+
+
+if sys.argv[1] == "--share":
+    print(Heap.share)
+    sys.exit(0)
+print("simulator: %d bytes of heap are its own" % Heap.share)
+status, cause = run()
+world.write_state(
+    cause=cause,
+    status=status,
+    heap_share=Heap.share,
+    heap_low=Heap.low,
+    fifo_gap_ms_max=sensor.gap_ms_max if sensor else 0,
+)
+sys.exit(status)

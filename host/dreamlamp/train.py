@@ -1,0 +1,342 @@
+"""make train: fit the stager on labelled nights and write firmware/lamp/stagemodel.py.
+
+Features are computed by the lamp's own `staging.Stager`, so that training and lamp cannot
+differ. Boosted trees (LightGBM, one thread, seeded) give the scores, counts the Markov chain;
+temper, class weights and the confidence table are fitted on scores of subjects that the trees
+they came from have not seen. Same data, same bytes.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+from lamp import stagefeatures, staging
+from sklearn.metrics import cohen_kappa_score
+
+from . import nightset, stagefloat
+
+SEED = 1
+TWINS = Path(__file__).with_name("stagetwin.json")  # the float and whole-night twins
+RANKED = slice(0, 25)  # the windows' features, ranked over the whole night
+THREE = np.array([0, 1, 1, 2])  # class -> wake, NREM, REM
+START = [0.8, 0.16, 0.02, 0.02]  # lights are just out
+FOLDS = 4  # for the scores that temper, weights and confidence are fitted on
+GATE_RECALL = 0.54  # of REM, by p_r at the gate; the goal is precision at a recall of 0.50
+TEMPERS = (0.2, 0.3, 0.4, 0.55)
+ROUNDS = {"heart": 38, "motion": 12}  # 8 kB of tables; see docs/attempts.md for the figures
+BOOST = {
+    "objective": "multiclass",
+    "num_class": 4,
+    "num_leaves": 8,
+    "learning_rate": 0.15,
+    "extra_trees": True,  # random limits: less fitted to the few sleepers there are
+    "min_data_in_leaf": 60,
+    "lambda_l2": 5.0,
+    "feature_fraction": 0.5,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "boost_from_average": False,
+    "seed": SEED,
+    "deterministic": True,
+    "force_row_wise": True,
+    "num_threads": 1,
+    "verbose": -1,
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A night ready for fitting: `x` uint8 (epochs, features; the first `hearts` of the heart
+    alone), `y` class or -1, `seen` bool."""
+
+    night: nightset.Labelled
+    x: np.ndarray
+    y: np.ndarray
+    seen: np.ndarray
+    hearts: int = stagefeatures.HEART
+
+    @property
+    def moving(self) -> bool:
+        """Whether motion was measured."""
+        return bool((self.night.motion >= 0).any())
+
+
+def smoothing(night: nightset.Labelled) -> int:
+    """A watch's rate is smooth already; one made of beats is brought to its form."""
+    return 0 if night.dataset == "walch2019" else staging.SMOOTH
+
+
+def sample(night: nightset.Labelled) -> Sample:
+    """Run the lamp's own feature code over a night."""
+    features = stagefeatures.Features(smoothing(night))
+    rows, seen = [], []
+    for epoch in night.epochs(motion=True):
+        features.take(epoch)
+        rows.append(bytes(features.x))
+        seen.append(features.blind == 0)
+    x = np.frombuffer(b"".join(rows), np.uint8).reshape(-1, stagefeatures.FEATURES)
+    return Sample(night, x, stagefloat.CLASS_OF_STAGE[night.stage], np.array(seen))
+
+
+def whole(s: Sample) -> Sample:
+    """What a laptop could know in the morning: the same features now and 5, 10 and 20 min on
+    (whose windows look back over the epoch), and what the whole night says of the epoch."""
+    later = [np.minimum(np.arange(len(s.x)) + d, len(s.x) - 1) for d in (0, 10, 20, 40)]
+    heart, motion = s.x[:, : s.hearts], s.x[:, s.hearts :]
+    rank = heart[:, RANKED].argsort(axis=0).argsort(axis=0) * 255 // len(heart)
+    left = np.minimum(np.arange(len(heart))[::-1] // 4, 255)[:, None]
+    hearts = [*(heart[at] for at in later), rank, left]
+    x = np.hstack([*hearts, *(motion[at] for at in later)]).astype(np.uint8)
+    return replace(s, x=x, hearts=sum(h.shape[1] for h in hearts))
+
+
+def tree_of(node: dict) -> dict:
+    """LightGBM's nested tree -> parallel lists, root first."""
+    tree = {"feature": [], "limit": [], "left": [], "right": [], "leaf": []}
+
+    def add(node: dict) -> int:
+        if "leaf_value" in node:
+            tree["leaf"].append(node["leaf_value"])
+            return stagefloat.LEAF + len(tree["leaf"]) - 1
+        at = len(tree["feature"])
+        tree["feature"].append(node["split_feature"])
+        tree["limit"].append(int(np.floor(node["threshold"])))
+        for side in ("left", "right"):
+            tree[side].append(0)
+        for side in ("left", "right"):
+            tree[side][at] = add(node[f"{side}_child"])
+        return at
+
+    add(node)
+    return tree
+
+
+def boost(x: np.ndarray, y: np.ndarray, base: np.ndarray, rounds: int) -> list[dict]:
+    """Boosted trees on top of the scores `base`."""
+    data = lightgbm.Dataset(x, y, init_score=base.ravel(order="F"))
+    info = lightgbm.train(BOOST, data, rounds).dump_model()["tree_info"]
+    return [tree_of(t["tree_structure"]) for t in info]
+
+
+def known(samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray]:
+    """Features and classes of every epoch that has both."""
+    x, y = np.vstack([s.x for s in samples]), np.concatenate([s.y for s in samples])
+    use = (y >= 0) & np.concatenate([s.seen for s in samples])
+    return x[use], y[use]
+
+
+def fit_trees(samples: Sequence[Sample], rounds: dict = ROUNDS) -> dict:
+    """Bias, heart trees from every night, motion trees on top where motion was measured."""
+    x, y = known(samples)
+    share = np.log(np.bincount(y, minlength=4) / len(y))
+    model = {"bias": share.tolist(), "prior": share.tolist(), "heart": [], "motion": []}
+    base = np.tile(share, (len(y), 1))
+    model["heart"] = boost(x[:, : samples[0].hearts], y, base, rounds["heart"])
+    moving = [s for s in samples if s.moving]
+    if moving:
+        x, y = known(moving)
+        base = stagefloat.scores(model, x, motion=False)
+        model["motion"] = boost(x, y, base, rounds["motion"])
+    return model
+
+
+def chain(samples: Sequence[Sample]) -> np.ndarray:
+    """Transition probabilities, one pseudo-count each."""
+    counts = np.ones((4, 4))
+    for s in samples:
+        pairs = (s.y[:-1] >= 0) & (s.y[1:] >= 0)
+        np.add.at(counts, (s.y[:-1][pairs], s.y[1:][pairs]), 1)
+    return counts / counts.sum(axis=1, keepdims=True)
+
+
+def groups(samples: Sequence[Sample], k: int) -> list[set[str]]:
+    """Subjects dealt into at most `k` groups."""
+    subjects = list(dict.fromkeys(s.night.subject for s in samples))
+    return [set(subjects[i::k]) for i in range(min(k, len(subjects)))]
+
+
+def outside(samples: Sequence[Sample], rounds: dict) -> tuple[list, list]:
+    """Scores of each night, heart alone and with motion, by trees that never saw its subject."""
+    scores = ([None] * len(samples), [None] * len(samples))
+    for held in groups(samples, FOLDS):
+        trees = fit_trees([s for s in samples if s.night.subject not in held], rounds)
+        for i, s in enumerate(samples):
+            if s.night.subject in held:
+                for motion in (0, 1):
+                    scores[motion][i] = stagefloat.scores(trees, s.x, bool(motion))
+    return scores
+
+
+def fit(samples: Sequence[Sample], rounds: dict = ROUNDS, morning: bool = False) -> dict:
+    """The float model; `morning` tunes it for smoothing over the whole night."""
+    model = fit_trees(samples, rounds)
+    model["chain"] = chain(samples).tolist()
+    model["start"] = START
+    model |= {
+        "gate": [0.5, 0.5],
+        "temper": [0.3, 0.3],
+        "weight": [[1.0] * 4] * 2,
+        "confidence": [[[0] * 16] * 4] * 2,
+    }
+    for motion, scores in enumerate(outside(samples, rounds)):
+        use = [i for i, s in enumerate(samples) if s.moving or not motion]
+        if use:
+            tune(model, [samples[i] for i in use], [scores[i] for i in use], motion, morning)
+    return model
+
+
+def tune(model: dict, samples: Sequence[Sample], scores: list, motion: int, morning: bool) -> None:
+    """Temper by kappa, class weights by stage balance, confidence by frequency."""
+    y = np.concatenate([s.y for s in samples])
+    seen = [s.seen for s in samples]
+    truth = y[y >= 0]
+    best = -1.0
+    for temper in TEMPERS:
+        trial = {**model, "temper": [temper, temper]}
+        p = np.vstack(stagefloat.posteriors(trial, scores, seen, motion, morning))[y >= 0]
+        weight = balance(p, truth)
+        said = (p * weight).argmax(axis=1)
+        kappa = cohen_kappa_score(THREE[truth], THREE[said])
+        if kappa > best:
+            best = kappa
+            model["temper"][motion] = temper
+            model["weight"][motion] = weight
+            right = said == truth
+            model["confidence"][motion] = confidence(said, p[np.arange(len(said)), said], right)
+            model["gate"][motion] = float(np.quantile(p[truth == 3, 3], 1 - GATE_RECALL))
+
+
+def balance(p: np.ndarray, truth: np.ndarray) -> list[float]:
+    """Weights under which each class is said as often as it is true."""
+    target = np.bincount(truth, minlength=4) / len(truth)
+    weight = np.ones(4)
+    for _ in range(60):
+        said = np.bincount((p * weight).argmax(axis=1), minlength=4) / len(p)
+        weight *= ((target + 0.005) / (said + 0.005)) ** 0.4
+    return (weight / weight.max()).tolist()
+
+
+def confidence(said: np.ndarray, p: np.ndarray, right: np.ndarray) -> list[list[int]]:
+    """Percent right per class said and sixteenth of its posterior, never falling; where there
+    were few, towards the posterior itself (worth 30 epochs)."""
+    table = []
+    for k in range(4):
+        row, last = [], 1
+        for i in range(16):
+            here = (said == k) & (np.minimum((p * 16).astype(int), 15) == i)
+            prior = 30 * (i + 0.5) / 16
+            last = max(last, min(99, round(100 * (right[here].sum() + prior) / (here.sum() + 30))))
+            row.append(last)
+        table.append(row)
+    return table
+
+
+# --- to integers ------------------------------------------------------------------------------
+
+
+def pack(trees: list[dict]) -> bytes:
+    """Trees as `staging.Stager` walks them; leaves in 1/256, clipped to one byte."""
+    out = bytearray()
+    for t in trees:
+        out.append(len(t["feature"]))
+        for node in zip(t["feature"], t["limit"], t["left"], t["right"]):
+            out += bytes(node)
+        out += bytes(int(np.clip(round(v * 256), -128, 127)) + 128 for v in t["leaf"])
+    return bytes(out)
+
+
+def integers(model: dict) -> dict[str, bytes | tuple[int, ...]]:
+    """The tables of `stagemodel.py`, by name."""
+
+    def scaled(values, scale: float) -> tuple[int, ...]:
+        return tuple(int(v) for v in np.rint(np.ravel(values) * scale))
+
+    return {
+        "BIAS": scaled(model["bias"], 256),
+        "PRIOR": scaled(model["prior"], 256),
+        "START": scaled(model["start"], 1 << 14),
+        "CHAIN": scaled(model["chain"], 1 << 14),
+        # temper in 1/64 octaves per 1/256 nat, Q10
+        "TEMPER": scaled(model["temper"], np.log2(np.e) * 64 / 256 * 1024),
+        "GATE": scaled(model["gate"], 256),  # p_r from here on is REM with high precision
+        "WEIGHT": scaled(model["weight"], 1 << 12),
+        "EXP2": np.rint(16384 * 2.0 ** (-np.arange(64) / 64)).astype("<u2").tobytes(),
+        "CONFIDENCE": bytes(int(v) for v in np.ravel(model["confidence"])),
+        "HEART": pack(model["heart"]),
+        "MOTION": pack(model["motion"]),
+    }
+
+
+def render(model: dict, samples: Sequence[Sample]) -> str:
+    """The text of firmware/lamp/stagemodel.py."""
+    tables = integers(model)
+    size = sum(len(v) for v in tables.values() if isinstance(v, bytes))
+    listed = sorted(f"{s.night.dataset}/{s.night.record}" for s in samples)
+    digest = hashlib.sha256(b"".join(s.x.tobytes() + s.y.tobytes() for s in samples)).hexdigest()
+    head = [
+        '"""Tables of the stager, written by `make train`; do not edit.',
+        "",
+        f"Seed {SEED}, LightGBM {lightgbm.__version__}, sha256 of features and labels",
+        f"{digest}. {size} bytes of tables.",
+        "Trained on Walch 2019 sleep-accel 1.0.0 and MIT-BIH slpdb 1.0.0 (PhysioNet, ODC-By 1.0):",
+        *wrap(listed),
+        '"""',
+        "",
+    ]
+    return "\n".join(head + [line for k, v in tables.items() for line in literal(k, v)]) + "\n"
+
+
+def wrap(words: Sequence[str], width: int = 95) -> list[str]:
+    """Words as lines, four spaces in."""
+    lines = [""]
+    for word in words:
+        if len(lines[-1]) + len(word) + 1 > width - 4:
+            lines.append("")
+        lines[-1] += (" " if lines[-1] else "") + word
+    return ["    " + line for line in lines]
+
+
+def literal(name: str, value) -> list[str]:
+    """One table as Python source of at most 99 columns."""
+    if not isinstance(value, bytes):
+        return [f"{name} = {value!r}"]
+    lines = [f"{name} = ("]
+    for at in range(0, len(value), 22):
+        lines.append('    b"' + "".join(f"\\x{b:02x}" for b in value[at : at + 22]) + '"')
+    return [*lines, ")"]
+
+
+def main() -> int:
+    """train DATA: write the model file."""
+    data = Path(sys.argv[1])
+    nights = [n for d in nightset.DATASETS for n in nightset.nights(data, d)]
+    if not nights:
+        print(f"no labelled nights of {', '.join(nightset.DATASETS)} under {data}")
+        return 2
+    samples = [sample(n) for n in nights]
+    model = fit(samples)
+    Path(staging.__file__).with_name("stagemodel.py").write_text(render(model, samples))
+    twins = {"causal": model, "whole": fit([whole(s) for s in samples], morning=True)}
+    records = sorted(f"{n.dataset}/{n.record}" for n in nights)
+    TWINS.write_text(json.dumps({"records": records, **rounded(twins)}) + "\n")
+    size = sum(len(v) for v in integers(model).values() if isinstance(v, bytes))
+    print(f"stagemodel.py: {len(records)} nights, {size} bytes of tables")
+    return 0
+
+
+def rounded(value):
+    """Floats to six digits, so that the JSON is short."""
+    if isinstance(value, dict):
+        return {k: rounded(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [rounded(v) for v in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""Other ways of staging the same nights, in floating point: the baselines of the table.
+
+Clock only, and logistic regression on the heart features, each filtered by the same kind of
+Markov chain, fitted on the same training nights as the lamp's model. The emission exponent is
+fixed a priori (TEMPER), the class weights balanced on the training nights.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from dreamlamp import stagefloat, train
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+TEMPER = 0.35
+
+
+def clock(s: train.Sample) -> np.ndarray:
+    """Hours since the start, and how it may bend."""
+    hours = np.arange(len(s.x)) / 120
+    return np.stack(
+        [hours, hours**2, np.exp(-hours * 4), np.sin(4.19 * hours), np.cos(4.19 * hours)], 1
+    )
+
+
+def heart(s: train.Sample) -> np.ndarray:
+    """The lamp's heart features as numbers."""
+    return s.x[:, : s.hearts].astype(float)
+
+
+class Logistic:
+    """Logistic regression on `see(sample)` and a causal Markov filter."""
+
+    def __init__(self, see, samples: Sequence[train.Sample]):
+        self.see = see
+        x = np.vstack([see(s) for s in samples])
+        y = np.concatenate([s.y for s in samples])
+        use = (y >= 0) & np.concatenate([s.seen for s in samples])
+        self.scale = StandardScaler().fit(x[use])
+        self.fit = LogisticRegression(C=0.02, max_iter=300).fit(
+            self.scale.transform(x[use]), y[use]
+        )
+        share = np.log(np.bincount(y[use], minlength=4) / use.sum())
+        self.model = {"prior": share.tolist(), "chain": train.chain(samples).tolist()}
+        self.model |= {"start": train.START, "temper": [TEMPER], "weight": [[1.0] * 4]}
+        p = np.vstack([self._posterior(s) for s in samples])[y >= 0]
+        self.model["weight"] = [train.balance(p, y[y >= 0])]
+
+    def _posterior(self, s: train.Sample) -> np.ndarray:
+        score = self.fit.predict_log_proba(self.scale.transform(self.see(s)))
+        return stagefloat.posteriors(self.model, [score], [s.seen], 0)[0]
+
+    def said(self, s: train.Sample) -> np.ndarray:
+        """The class of every epoch."""
+        return stagefloat.decide(self.model, self._posterior(s), 0)

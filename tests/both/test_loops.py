@@ -1,0 +1,143 @@
+"""The loop detector, on heart rates made of integers so that every build must agree."""
+
+import gc
+
+from lamp import loops, wire
+
+
+def sleeper(epoch, index, surge=0, every=0, wide=0, since=0, level=600):
+    """Fill `epoch` with sleep at `level` bpm x10 and a little noise; from epoch `since` on a
+    triangular surge of `surge` bpm x10, `wide` s wide, every `every` s."""
+    epoch.clear(index)
+    epoch.flags = wire.F_WORN
+    epoch.quality, epoch.stage, epoch.p_w, epoch.p_r = 100, wire.N2, 8, 40
+    total = 0
+    for k in range(wire.BINS):
+        t = index * 30 + k * 5
+        rate = level + (index * 6 + k) * 7919 % 6007 % 41 - 20
+        if every and index >= since:
+            u = (t - since * 30) % every
+            rate += max(0, surge - abs(2 * u - wide) * surge // wide)
+        epoch.hr_x10[k] = rate
+        total += rate
+    epoch.hr_bpm_x10 = total // wire.BINS
+    return epoch
+
+
+def watch(detector, first, last, **how):
+    """Feed epochs; return [(epoch, event, lag_s)] and the epoch object as it was left."""
+    epoch, events = wire.Epoch(), []
+    for index in range(first, last):
+        event = detector.feed(sleeper(epoch, index, **how))
+        if event:
+            events.append((index, event, epoch.lag_s))
+    return events, epoch
+
+
+def test_quiet_sleep_raises_nothing():
+    events, epoch = watch(loops.Loops(), 0, 400)
+    assert events == [] and epoch.flags & wire.F_GATE and epoch.base_bpm in (59, 60, 61)
+
+
+def test_a_cycle_is_seen_once_with_its_lag():
+    events, _ = watch(loops.Loops(), 0, 250, surge=150, every=150, wide=50, since=200)
+    assert len(events) == 1, events
+    index, kind, lag_s = events[0]
+    assert kind == wire.CYCLE and 205 < index < 225 and 140 <= lag_s <= 160, events
+
+
+def test_surges_too_close_or_too_far_apart_are_not_a_cycle():
+    for every in (40, 500):
+        events, _ = watch(loops.Loops(), 0, 300, surge=150, every=every, wide=30, since=200)
+        assert events == [], (every, events)
+
+
+def test_the_integers_are_these_on_every_build():
+    detector, epoch, digest = loops.Loops(), wire.Epoch(), 0
+    for index in range(300):
+        how = (150, 150, 50, 200) if index < 240 else (0, 0, 0, 0, 780)
+        event = detector.feed(sleeper(epoch, index, *how))
+        for value in (event, epoch.score, epoch.cycle, epoch.hold, epoch.lag_s, epoch.base_bpm):
+            digest = (digest * 31 + value) & 0xFFFFF
+    assert digest == GOLDEN, digest
+
+
+def test_an_epoch_allocates_nothing():
+    detector, epoch = loops.Loops(), wire.Epoch()
+    if not hasattr(gc, "mem_alloc"):
+        return
+    watch(detector, 0, 60)
+    for index in range(60, 90):
+        sleeper(epoch, index, 150, 150, 50, 60)
+        gc.collect()
+        gc.disable()
+        before = gc.mem_alloc()
+        detector.feed(epoch)
+        after = gc.mem_alloc()
+        gc.enable()
+        assert after == before, (index, after - before)
+
+
+def test_the_gate_is_shut_awake_unworn_unscored_and_blurred():
+    for key, value in (("p_w", 255), ("flags", 0), ("stage", wire.UNSCORED), ("quality", 40)):
+        detector, epoch = loops.Loops(), wire.Epoch()
+        for index in range(260):
+            sleeper(epoch, index, 150, 150, 50, 200)
+            if index >= 200:
+                setattr(epoch, key, value)
+            assert detector.feed(epoch) == 0, key
+        assert not epoch.flags & wire.F_GATE and epoch.score == 0, key
+
+
+def test_a_minute_without_signal_is_bridged_and_a_longer_one_breaks_the_chain():
+    best = []
+    for gap in (2, 8):
+        detector, epoch, after = loops.Loops(), wire.Epoch(), 0
+        for index in range(236):
+            sleeper(epoch, index, 150, 150, 50, 200)
+            if 222 <= index < 222 + gap:
+                for k in range(wire.BINS):
+                    epoch.hr_x10[k] = 0
+            detector.feed(epoch)
+            after = max(after, epoch.cycle) if index >= 230 else 0
+        best.append(after)
+    assert best[0] > 2 * best[1], best
+
+
+def test_a_plateau_is_held_against_a_baseline_that_does_not_learn_it():
+    detector = loops.Loops()
+    _, before = watch(detector, 0, 200)
+    events, after = watch(detector, 200, 250, level=760)
+    assert [kind for _, kind, _ in events] == [wire.HOLD], events
+    assert after.base_bpm - before.base_bpm <= 2, (before.base_bpm, after.base_bpm)
+
+
+def test_the_shift_moves_the_threshold_inside_its_bounds():
+    scores = []
+    for shift in (-100, -20, 0, 50, 100):
+        detector = loops.Loops(None, shift)
+        watch(detector, 0, 218, surge=100, every=150, wide=50, since=200)
+        scores.append(detector.feed(sleeper(wire.Epoch(), 218)) or detector.threshold)
+    assert scores[0] == scores[1] and scores[3] == scores[4], scores
+    assert detector.threshold == 150
+
+
+def test_a_baseline_is_learned_over_nights_and_told_at_once():
+    baseline = None
+    for _ in range(4):
+        detector = loops.Loops(baseline)
+        watch(detector, 0, 300, level=520)
+        baseline = detector.learn()
+        assert len(baseline) <= 64
+    detector = loops.Loops(baseline)
+    assert detector.nights == 4
+    _, epoch = watch(detector, 0, 1, level=520)
+    assert abs(epoch.base_bpm - 52) <= 1, epoch.base_bpm
+
+
+def test_a_strange_baseline_is_no_baseline():
+    for baseline in (b"", b"\x01", b"\xff" * 18):
+        assert loops.Loops(baseline).nights == 0
+
+
+GOLDEN = 463771

@@ -1,0 +1,237 @@
+"""The lamp's server over a log in memory: every request a status, no request an exception."""
+
+import hashlib
+import struct
+
+from lamp import names, server, wire
+
+FRIEND = (True, True, True)
+STRANGER = (True, False, False)
+
+
+class Log:
+    open_id = 0
+
+    def __init__(self):
+        self.held = {1: bytes(range(250)) * 3, 4: b"\x07" * 10}
+        self.flags = {1: 0, 4: wire.ENTRY_OPEN}
+        self.broken = False
+
+    def entries(self):
+        for night in sorted(self.held):
+            yield night, len(self.held[night]), 2, self.flags[night], 3, 60
+
+    def read(self, night, offset, buf):
+        if self.broken:
+            raise OSError(5)
+        data = self.held[night][offset : offset + len(buf)]
+        buf[: len(data)] = data
+        return len(data)
+
+    def digest(self, night):
+        if self.broken:
+            raise OSError(5)
+        return len(self.held[night]), hashlib.sha256(self.held[night]).digest()
+
+    def mark_synced(self, night, sha):
+        self.flags[night] |= wire.ENTRY_SYNCED
+
+    def delete(self, night, sha):
+        del self.held[night]
+
+
+class Night:
+    state, mode, level = wire.RECORDING, wire.OBSERVE, 1234
+    clock = None
+
+    def __init__(self):
+        self.epoch = wire.Epoch()
+
+    def set(self, key, value):
+        setattr(self, key, value)
+
+    def clock_set(self, unix_s, offset_min):
+        self.clock = unix_s, offset_min
+
+    def lamp_off(self):
+        self.level = 0
+
+
+class Clock:
+    now = 100
+
+    def now_s(self):
+        return self.now
+
+
+class Settings(dict):
+    def set(self, key, value):
+        self[key] = value
+
+
+def made():
+    return server.Server(Log(), Night(), Settings(), Clock())
+
+
+TAG = [0]
+
+
+def ask(lamp, opcode, body=b"", peer=FRIEND):
+    """Status and body of the answer."""
+    TAG[0] = TAG[0] % 255 + 1
+    answer = bytes(lamp.handle(bytes((opcode, TAG[0])) + body, peer))
+    assert answer[0] == opcode | wire.ANSWER and answer[1] == TAG[0]
+    return answer[2], answer[3:]
+
+
+def stream(lamp, size=244):
+    """What `data` would carry now, by offset."""
+    got, buf = {}, bytearray(size)
+    while True:
+        n = lamp.pull(buf)
+        if not n:
+            return got
+        got[struct.unpack_from("<I", buf)[0]] = bytes(buf[4:n])
+
+
+def test_hello_and_status_have_their_layouts():
+    lamp = made()
+    status, body = ask(lamp, wire.HELLO)
+    assert status == wire.OK and struct.unpack(wire.HELLO_LAYOUT, body)[0] == wire.PROTOCOL
+    status, body = ask(lamp, wire.STATUS)
+    assert status == wire.OK and struct.unpack(wire.STATUS_LAYOUT, body)[6] == 12
+
+
+def test_nights_come_in_pages_that_fit_the_room():
+    lamp = made()
+    lamp.room = 20
+    status, body = ask(lamp, wire.NIGHTS, b"\x00")
+    assert body[0] == 2 and struct.unpack(wire.NIGHT_ENTRY, body[1:])[:2] == (1, 750)
+    status, body = ask(lamp, wire.NIGHTS, b"\x01")
+    assert body[0] == 2 and struct.unpack(wire.NIGHT_ENTRY, body[1:])[:2] == (4, 10)
+    status, body = ask(lamp, wire.NIGHTS, b"\x02")
+    assert status == wire.OK and len(body) == 1
+
+
+def test_read_sends_exactly_its_credit_and_goes_on_where_it_ended():
+    lamp = made()
+    assert ask(lamp, wire.READ, struct.pack("<HII", 1, 100, 300))[0] == wire.OK
+    assert ask(lamp, wire.READ, struct.pack("<HII", 1, 400, 50))[0] == wire.OK
+    got = stream(lamp)
+    assert b"".join(got[k] for k in sorted(got)) == lamp.log.held[1][100:450]
+    ask(lamp, wire.READ, struct.pack("<HII", 1, 700, 4000000000))
+    assert sum(len(part) for part in stream(lamp).values()) == 50
+    ask(lamp, wire.READ, struct.pack("<HII", 1, 0, 10))
+    ask(lamp, wire.STOP)
+    assert stream(lamp) == {}
+
+
+def test_what_the_radio_could_not_take_comes_again():
+    lamp = made()
+    ask(lamp, wire.READ, struct.pack("<HII", 1, 0, 750))
+    buf = bytearray(64)
+    first = bytes(buf[: lamp.pull(buf)])
+    lamp.unpull()
+    assert bytes(buf[: lamp.pull(buf)]) == first
+    assert struct.unpack_from("<I", buf)[0] == 0 and lamp.pull(buf) == 64
+    assert struct.unpack_from("<I", buf)[0] == 60
+
+
+def test_a_repeated_request_is_answered_again_but_done_once():
+    lamp = made()
+    request = bytes((wire.READ, 9)) + struct.pack("<HII", 1, 0, 100)
+    first = bytes(lamp.handle(request, FRIEND))
+    assert len(stream(lamp)) == 1
+    assert bytes(lamp.handle(request, FRIEND)) == first and stream(lamp) == {}
+
+
+def test_synced_and_delete_want_the_nights_own_hash():
+    lamp = made()
+    length, sha = struct.unpack("<I32s", ask(lamp, wire.DIGEST, b"\x01\x00")[1])
+    assert length == 750
+    assert ask(lamp, wire.SYNCED, b"\x01\x00" + bytes(32))[0] == wire.MISMATCH
+    assert ask(lamp, wire.DELETE, b"\x01\x00" + bytes(32))[0] == wire.MISMATCH
+    assert lamp.log.flags[1] == 0 and 1 in lamp.log.held
+    assert ask(lamp, wire.SYNCED, b"\x01\x00" + sha)[0] == wire.OK
+    assert lamp.log.flags[1] == wire.ENTRY_SYNCED
+    assert ask(lamp, wire.DELETE, b"\x01\x00" + sha)[0] == wire.OK and 1 not in lamp.log.held
+    assert ask(lamp, wire.DELETE, b"\x01\x00" + sha)[0] == wire.NOT_FOUND
+    assert ask(lamp, wire.DELETE, b"\x04\x00" + sha)[0] == wire.BUSY
+
+
+def test_time_and_settings_are_checked_before_they_are_taken():
+    lamp = made()
+    assert ask(lamp, wire.SET_TIME, struct.pack("<Ih", 1800000000, 120))[0] == wire.OK
+    assert lamp.night.clock == (1800000000, 120)
+    assert ask(lamp, wire.SET_TIME, struct.pack("<Ih", 12, 120))[0] == wire.BAD_REQUEST
+    assert ask(lamp, wire.SET_TIME, struct.pack("<Ih", 1800000000, 9999))[0] == wire.BAD_REQUEST
+    assert ask(lamp, wire.SET, bytes((wire.KEY_MODE, wire.ACT)))[0] == wire.OK
+    assert ask(lamp, wire.SET, bytes((wire.KEY_MODE, 3)))[0] == wire.BAD_REQUEST
+    assert ask(lamp, wire.GET, bytes((wire.KEY_MODE,))) == (wire.OK, b"\x02")
+    assert ask(lamp, wire.GET, b"\x63")[0] == wire.NOT_FOUND
+    assert ask(lamp, wire.SET, bytes((wire.KEY_CONSENT, 1, 2, 3, 4, 5)))[0] == wire.OK
+    assert ask(lamp, wire.GET, bytes((wire.KEY_CONSENT,))) == (wire.OK, b"\x01\x02\x03\x04\x05")
+    assert ask(lamp, wire.LAMP_OFF)[0] == wire.OK and lamp.night.level == 0
+
+
+def test_an_armed_lock_serves_a_known_peer_only():
+    lamp = made()
+    for opcode in lamp.requests:
+        lamp.failed = 0
+        assert ask(lamp, opcode, peer=STRANGER)[0] == wire.REFUSED
+    assert ask(lamp, wire.HELLO)[0] == wire.OK
+
+
+def test_bonds_are_listed_and_revoked():
+    lamp = made()
+    lamp.bonds.open(0)
+    lamp.clock.now = 1
+    lamp.bonds.put(1, b"address", b"secret", 1)
+    status, body = ask(lamp, wire.BONDS)
+    assert status == wire.OK and struct.unpack(wire.BOND_ENTRY, body) == (0, b"address")
+    assert ask(lamp, wire.UNBOND, b"\x01address")[0] == wire.NOT_FOUND
+    assert ask(lamp, wire.UNBOND, body)[0] == wire.OK
+    assert ask(lamp, wire.BONDS) == (wire.OK, b"")
+
+
+def test_a_fault_of_the_flash_is_an_answer():
+    lamp = made()
+    lamp.log.broken = True
+    assert ask(lamp, wire.DIGEST, b"\x01\x00")[0] == wire.FAULT
+
+
+def test_too_many_failures_are_cut_short_until_time_has_passed():
+    lamp = made()
+    seen = [ask(lamp, 0x7F)[0] for _ in range(30)]
+    assert seen[0] == wire.BAD_REQUEST and seen[-1] == wire.TOO_FAST
+    assert ask(lamp, wire.HELLO)[0] == wire.TOO_FAST
+    lamp.clock.now += 11
+    assert ask(lamp, wire.HELLO)[0] == wire.OK
+    [ask(lamp, 0x7F) for _ in range(30)]
+    lamp.gone()  # another peer does not pay for it
+    assert ask(lamp, wire.HELLO)[0] == wire.OK
+
+
+def test_any_bytes_get_a_status():
+    lamp, state = made(), 12345
+    for i in range(2000):
+        state = (state * 1103 + 12345) & 0xFFFF
+        n = state % 40
+        request = bytes(((state >> 3) + j * (state | 1)) & 255 for j in range(n))
+        if i & 1 and n:
+            request = bytes((1 + state % 12,)) + request[1:]
+        lamp.failed = 0
+        answer = lamp.handle(request, FRIEND)
+        if len(request) > 1 and not request[1]:
+            assert len(answer) == 0
+        else:
+            assert len(answer) >= 3 and answer[2] < len(names.STATUS)
+            assert answer[2] != wire.FAULT
+        stream(lamp)
+
+
+def test_a_request_with_tag_0_is_done_and_not_answered():
+    lamp = made()
+    request = bytes((wire.READ, 0)) + struct.pack("<HII", 1, 0, 100)
+    assert len(lamp.handle(request, FRIEND)) == 0 and len(stream(lamp)) == 1
+    assert len(lamp.handle(request, FRIEND)) == 0 and len(stream(lamp)) == 1

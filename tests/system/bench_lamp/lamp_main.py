@@ -1,0 +1,97 @@
+"""A lamp that is only a radio: the real gatt.py and server.py over nights held in memory.
+
+micropython lamp_main.py RADIO_PORT SETTINGS_FILE NIGHT_BYTES [NIGHT_BYTES ...]
+"""
+
+import asyncio
+import hashlib
+import sys
+
+import bluetooth
+import world
+from lamp import server, wire
+from lamp.drivers import gatt
+from nights import made
+
+
+class Log:
+    """The face of nightlog.NightLog over bytearrays."""
+
+    open_id = 0
+
+    def __init__(self, lengths):
+        self.held = {i + 1: made(i + 1, n) for i, n in enumerate(lengths)}
+        self.marked = set()
+
+    def entries(self):
+        for night in sorted(self.held):
+            flags = wire.ENTRY_SYNCED if night in self.marked else 0
+            yield night, len(self.held[night]), 0, flags, 1, 0
+
+    def read(self, night, offset, buf):
+        data = memoryview(self.held[night])[offset : offset + len(buf)]
+        buf[: len(data)] = data
+        return len(data)
+
+    def digest(self, night):
+        return len(self.held[night]), hashlib.sha256(self.held[night]).digest()
+
+    def mark_synced(self, night, sha):
+        self.marked.add(night)
+
+    def delete(self, night, sha):
+        del self.held[night]
+
+
+class Night:
+    """The face of night.Night that server.py knows."""
+
+    state, mode, level = wire.IDLE, wire.OBSERVE, 0
+    epoch = wire.Epoch()
+
+    def set(self, key, value):
+        setattr(self, key, value)
+
+    def clock_set(self, unix_s, offset_min):
+        self.clock = (unix_s, offset_min)
+
+    def lamp_off(self):
+        self.level = 0
+
+
+class Clock:
+    def now_s(self):
+        return 77
+
+
+class Settings:
+    """NVS in a file, so that bonds outlive a power cut."""
+
+    def __init__(self, path):
+        self.path = path
+        self.held = {}
+        try:
+            with open(path) as file:
+                self.held = eval(file.read())
+        except OSError:
+            pass
+
+    def get(self, key, default):
+        return self.held.get(key, default)
+
+    def set(self, key, value):
+        self.held[key] = value
+        with open(self.path, "w") as file:
+            file.write(repr(self.held))
+
+
+async def main():
+    world.outside = ("127.0.0.1", int(sys.argv[1]))
+    settings = Settings(sys.argv[2])
+    log = Log([int(n) for n in sys.argv[3:]])
+    radio = gatt.Gatt(bluetooth.BLE(), settings)
+    world.held = radio.open_window
+    await radio.serve(server.Server(log, Night(), settings, Clock()))
+
+
+asyncio.run(main())
