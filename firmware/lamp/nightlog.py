@@ -84,11 +84,6 @@ class NightLog:
         self.ring.erase_ahead()
         return self.open_id
 
-    @property
-    def newest(self):
-        """The id of the newest night, open or not; 0: none."""
-        return self.ring.newest
-
     def resume(self):
         """The night that a reset left open, to be gone on with; 0 if there is none."""
         return self.open_id

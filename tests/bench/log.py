@@ -14,7 +14,7 @@ from pathlib import Path
 from lamp import codec, nightlog, wire
 from sim.flash import Flash, Sectors
 
-from tests.bench import realbeats
+from tests.bench import _realbeats as realbeats
 from tools import micropython
 
 LITTLEFS = """
