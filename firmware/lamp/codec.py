@@ -12,6 +12,7 @@ BEATS_BYTES = const(234)  # what is left of a 255-byte payload after the Epoch r
 _NN = const(0)  # wire's beat flags; codec knows no wire
 _ARTEFACT = const(1)
 _FIRST = const(2)
+_USUAL = const(3)  # in their place: a normal first beat in the short form
 _ESCAPE = const(10)  # so many ones in a row announce a value in plain bits
 _PLAIN = const(12)  # of this width; all ones: in this one, which holds an 18-bit sample's
 _WIDE = const(21)  # second difference, folded
@@ -124,11 +125,14 @@ def pack_beats(beats, n, out, offset):
     bits = _bits  # apart: a fourth name on the left would make a tuple
     bits.start(out, offset, min(len(out), offset + BEATS_BYTES))
     k = _best_k(ibi_ms, flag, n)
-    plain = _is_plain(t_ms[0], ibi_ms[0], flag, n, k)
+    usual = flag[0] == _NN and _is_usual(t_ms[0], ibi_ms[0])
+    plain = usual and 0 <= k - _K_PLAIN < 4 and _all_normal(flag, n)
     if plain:
-        last = _put_plain(bits, t_ms[0], ibi_ms[0], k)
+        bits.put(k - _K_PLAIN, 3)
     else:
-        last = _put_start(bits, t_ms[0], ibi_ms[0], flag[0], k)
+        bits.put(4 + (_USUAL if usual else flag[0]), 3)
+        bits.put(k, 4)
+    last = _put_first(bits, t_ms[0], ibi_ms[0], flag[0], usual)
     for i in range(1, n):
         at, acc, held = bits.at, bits.acc, bits.held
         ibi = ibi_ms[i]
@@ -151,28 +155,24 @@ def pack_beats(beats, n, out, offset):
     return bits.finish()
 
 
-def _is_plain(t, ibi, flag, n, k):
-    """Whether the epoch is one of the many with normal beats only, at a usual rate."""
-    for i in range(n):
+def _all_normal(flag, n):
+    for i in range(n):  # noqa: SIM110 - all() would allocate a generator
         if flag[i] != _NN:
             return False
-    late = t + (ibi >> 1)
-    usual = 0 <= ibi - _IBI_BIAS < 1024 and 0 <= k - _K_PLAIN < 4
-    return usual and 0 <= late < 1 << _t_width(ibi)
+    return True
 
 
-def _put_plain(bits, t, ibi, k):
-    bits.put(0, 1)
-    bits.put(k - _K_PLAIN, 2)
-    bits.put(ibi - _IBI_BIAS, 10)
-    bits.put(t + (ibi >> 1), _t_width(ibi))
-    return ibi
+def _is_usual(t, ibi):
+    """Whether a first beat fits the short form."""
+    return 0 <= ibi - _IBI_BIAS < 1024 and 0 <= t + (ibi >> 1) < 1 << _t_width(ibi)
 
 
-def _put_start(bits, t, ibi, flag, k):
-    """The first beat of any epoch; returns the interval that the next one is compared with."""
-    bits.put(4 + flag, 3)
-    bits.put(k, 4)
+def _put_first(bits, t, ibi, flag, usual):
+    """The first beat; returns the interval that the next one is compared with."""
+    if usual:
+        bits.put(ibi - _IBI_BIAS, 10)
+        bits.put(t + (ibi >> 1), _t_width(ibi))
+        return ibi
     bits.put(t & 0xFFFF, 16)
     if flag == _FIRST:
         return _USUAL_MS
@@ -210,7 +210,9 @@ def unpack_beats(buf, offset, end, beats):
     t_ms, ibi_ms, flag = beats.t_ms, beats.ibi_ms, beats.flag
     bits.start(buf, offset, end)
     plain = not bits.get(1)
-    k = _get_plain(bits, beats) if plain else _get_start(bits, beats)
+    kind = bits.get(2)
+    k = kind + _K_PLAIN if plain else bits.get(4)
+    _get_first(bits, beats, _USUAL if plain else kind)
     last = _USUAL_MS if flag[0] == _FIRST else ibi_ms[0]
     t, n = t_ms[0], 1
     while not bits.ended():
@@ -231,22 +233,15 @@ def unpack_beats(buf, offset, end, beats):
     return n
 
 
-def _get_plain(bits, beats):
-    k = bits.get(2) + _K_PLAIN
-    ibi = bits.get(10) + _IBI_BIAS
-    beats.t_ms[0] = bits.get(_t_width(ibi)) - (ibi >> 1)
-    beats.ibi_ms[0], beats.flag[0] = ibi, _NN
-    return k
-
-
-def _get_start(bits, beats):
-    kind, k = bits.get(2), bits.get(4)
-    if kind > _FIRST:
-        raise ValueError("codec: no such flag")
-    t = bits.get(16)
-    beats.t_ms[0], beats.flag[0] = t - ((t & 0x8000) << 1), kind
-    beats.ibi_ms[0] = 0 if kind == _FIRST else bits.get(16)
-    return k
+def _get_first(bits, beats, kind):
+    if kind == _USUAL:
+        ibi = bits.get(10) + _IBI_BIAS
+        t, kind = bits.get(_t_width(ibi)) - (ibi >> 1), _NN
+    else:
+        t = bits.get(16)
+        t -= (t & 0x8000) << 1
+        ibi = 0 if kind == _FIRST else bits.get(16)
+    beats.t_ms[0], beats.ibi_ms[0], beats.flag[0] = t, ibi, kind
 
 
 def pack_samples(buf, n, out, offset):
