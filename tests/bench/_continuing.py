@@ -79,7 +79,8 @@ def sites(stage: np.ndarray, asleep: bool, dice, most: int = 4) -> list[int]:
             found.append(i)
         if not asleep and (before > 0).all() and (after[:4] == 0).all():
             found.append(i)
-    return sorted(dice.choice(found, min(most, len(found)), replace=False)) if found else []
+    chosen = dice.choice(found, min(most, len(found)), replace=False) if found else []
+    return sorted(int(i) for i in chosen)
 
 
 def run(data: Path, seed: int = 1) -> dict:

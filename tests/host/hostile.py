@@ -2,7 +2,7 @@
 
 import hashlib
 
-from lamp import server, wire
+from lamp import names, server, wire
 
 
 class Log:
@@ -86,7 +86,7 @@ class Target:
             return None
         assert len(answer) >= 3 and len(answer) <= self.server.room
         assert answer[0] == wire.ANSWER | (request[0] if request else 0)
-        assert answer[2] < len(wire.STATUS_NAMES) and answer[2] != wire.FAULT, request
+        assert answer[2] < len(names.STATUS) and answer[2] != wire.FAULT, request
         return answer[2]
 
     def drain(self, most: int = 40) -> None:
