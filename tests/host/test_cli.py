@@ -49,7 +49,7 @@ def test_why_gives_the_figures_of_each_decision(folder):
     made.event(wire.LOOP, 30, 116, 100, wire.CYCLE)
     path = keep(made.end().raw(), folder, night=7)
     (reason,) = json.loads(run("why", path, "--json").stdout)
-    assert (reason["score"], reason["lag_s"], reason["stage"]) == (116, 150, "W")
+    assert (reason["score"], reason["lag_s"], reason["stage"]) == (116, 150, "unscored")
     assert "every 150 s" in run("why", path).output
 
 
