@@ -128,7 +128,7 @@ class Bonds:
         """Forget the bond in `slot` if it is that of address `key`."""
         if self.slot(key) != slot:
             return False
-        self.settings.set(slot_key(slot), b"")
+        self.settings.set(slot_key(slot), None)
         if self.current == key:
             self.current = None
         return True

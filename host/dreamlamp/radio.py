@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import random
 import signal
 from typing import Any
@@ -191,6 +192,7 @@ def main() -> None:
     for name in ("lamp", "host", "hands"):
         parser.add_argument(f"--{name}-port", type=int, default=0)
     given = parser.parse_args()
+    logging.disable(logging.CRITICAL)  # peers that vanish are this process' daily bread
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # to be killed is how it ends: not a word
     asyncio.run(serve(given.lamp_port, given.host_port, given.hands_port))
 

@@ -28,7 +28,7 @@ from .recordings import Recording
 ROOT = Path(__file__).resolve().parents[2]
 START = ROOT / "firmware" / "sim" / "start.py"
 # of the ESP32, words of 64 bits being twice as long; the simulator's own share comes on top
-HEAP_KB = {32: 96, 64: 192}
+HEAP_KB = {32: 128, 64: 256}
 CUT, RESET, BITTEN = 42, 43, 44  # exit statuses of start.py after which the chip starts again
 RESTARTS = 8  # in a row without a minute of world time between them: it is broken
 LEAD_S = 60  # world time at which the recording begins

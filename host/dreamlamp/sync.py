@@ -21,6 +21,7 @@ from .link import LampError, Link, LinkLost, Refusal
 
 WINDOW = 4096  # bytes granted ahead; no more than these can be sent in vain
 SILENCE_S = 0.5  # without data for so long, the window's tail was lost: ask again
+SILENCES = 8  # so often, then give up
 SILENCE = (-1, b"")
 
 Progress = Callable[["Entry", int], None]
@@ -133,14 +134,14 @@ class Fetch:
         self.early: dict[int, bytes] = {}  # what came after a gap
         self.granted = 0  # the byte up to which the lamp may send
         self.seen = 0  # the furthest byte it has sent
-        self.silent = True  # nothing has come of late
+        self.silences = 1  # times nothing came
         self.result = Result(entry.night, self.path, "complete", entry.length)
 
     async def run(self) -> Result:
         if self.path.exists() and self.path.stat().st_size == self.entry.length:
             return await self.keep()
         for _ in range(2):
-            await self.fill(self.entry.length)
+            # where the flash has rotted, fewer bytes are left than the entry says
             length, sha = struct.unpack(
                 "<I32s", await self.link.request(wire.DIGEST, struct.pack("<H", self.entry.night))
             )
@@ -203,8 +204,7 @@ class Fetch:
         self.seen = min(self.seen, self.granted)
         body = struct.pack("<HII", self.entry.night, offset, credit)
         # data is answer enough; only after a silence it matters what the lamp has to say
-        await (self.link.request if self.silent else self.link.tell)(wire.READ, body)
-        self.silent = False
+        await (self.link.request if self.silences else self.link.tell)(wire.READ, body)
 
     async def receive(self, file) -> None:
         """Take what has come; write what is next to what is there."""
@@ -213,13 +213,19 @@ class Fetch:
         except asyncio.QueueEmpty:
             got = await self.wait()
         if got == SILENCE:
-            self.silent = True
+            self.silences += 1
+            if self.silences > SILENCES:
+                raise LampError(
+                    f"the lamp sends no more of night {self.entry.night}: unplug it, plug it in, "
+                    "and sync again; what was fetched is kept"
+                )
             self.early.clear()
             self.granted = self.seen = self.have
             return
         if got is None:
             self.link.data.put_nowait(None)
             raise LinkLost("the lamp went out of reach: come nearer; sync goes on from here")
+        self.silences = 0
         offset, data = got
         self.seen = offset + len(data)
         if offset == self.have and not self.early:

@@ -8,7 +8,10 @@ OURS, THEIRS = b"o" * 80, b"t" * 60
 
 class Settings(dict):
     def set(self, key, value):
-        self[key] = value
+        if value is None:
+            self.pop(key, None)
+        else:
+            self[key] = value
 
 
 def paired(*keys):

@@ -66,7 +66,10 @@ class Clock:
 
 class Settings(dict):
     def set(self, key, value):
-        self[key] = value
+        if value is None:
+            self.pop(key, None)
+        else:
+            self[key] = value
 
 
 def made():
@@ -198,6 +201,9 @@ def test_a_fault_of_the_flash_is_an_answer():
     lamp = made()
     lamp.log.broken = True
     assert ask(lamp, wire.DIGEST, b"\x01\x00")[0] == wire.FAULT
+    assert ask(lamp, wire.READ, struct.pack("<HII", 1, 0, 100))[0] == wire.OK
+    assert stream(lamp) == {}
+    assert ask(lamp, wire.READ, struct.pack("<HII", 0, 0, 100))[0] == wire.NOT_FOUND
 
 
 def test_too_many_failures_are_cut_short_until_time_has_passed():

@@ -40,8 +40,8 @@ class Night:
         self.epoch = wire.Epoch()
         self.clock = None
 
-    def set_mode(self, mode: int) -> None:
-        self.mode = mode
+    def set(self, key: str, value: int) -> None:
+        setattr(self, key, value)
 
     def clock_set(self, unix_s: int, offset_min: int) -> None:
         self.clock = unix_s, offset_min
@@ -52,7 +52,10 @@ class Night:
 
 class Settings(dict):
     def set(self, key, value) -> None:
-        self[key] = value
+        if value is None:
+            self.pop(key, None)
+        else:
+            self[key] = value
 
 
 class Clock:

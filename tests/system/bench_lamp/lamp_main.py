@@ -80,7 +80,10 @@ class Settings:
         return self.held.get(key, default)
 
     def set(self, key, value):
-        self.held[key] = value
+        if value is None:
+            self.held.pop(key, None)
+        else:
+            self.held[key] = value
         with open(self.path, "w") as file:
             file.write(repr(self.held))
 
