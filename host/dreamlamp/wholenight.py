@@ -25,7 +25,7 @@ from .sync import Result, sync
 
 BEDTIME = (23, 0)  # clock time at which a recording begins, the evening before
 TRIES = 3
-HELD_MS = 3200  # of the button: opens the lamp's window for pairing
+HELD_MS = 4000  # of the button: opens the lamp's window for pairing
 
 Told = Callable[[str, float], None]  # what is going on, and the share of it that is done
 
