@@ -142,15 +142,19 @@ class Heart:
     def _overdue(self):
         """No beat for long: a loosening finger. Look for smaller pulses."""
         s = self._s
-        self._size -= self._size >> 2
+        if self._size:
+            self._size = max(self._size - (self._size >> 2), self._noise())
         self._floor()
         self._due = s[dsp.NOW] + 1000 // self.period_ms
 
+    def _noise(self):
+        """The least slope that is taken for a pulse: it rises by 1/4096 of the level; below that
+        (some 30 counts at half scale) lies the converter's noise."""
+        return (self._s[dsp.NEW] + self._s[dsp.OLD]) >> 13
+
     def _floor(self):
-        """A pulse has an eighth of the usual slope, and rises by 1/4096 of the level at least:
-        below that (some 30 counts at half scale) lies the converter's noise."""
-        s = self._s
-        s[dsp.FLOOR] = max(self._size >> 3, (s[dsp.NEW] + s[dsp.OLD]) >> 13)
+        """A pulse has an eighth of the usual slope, and is no noise."""
+        self._s[dsp.FLOOR] = max(self._size >> 3, self._noise())
 
     def _beat(self):
         """A beat is confirmed: time it, judge its interval, learn from it."""
@@ -235,9 +239,9 @@ class Heart:
         """Vote on which way pulses point. Vessels fill 1.3 to 2 times as fast as they drain
         (31 of 32 fingers of `bidmc`); a jump of the light, however high, counts for a few beats,
         and it is the board that decides, so what a minute has settled is not soon undone."""
-        self._with = max(best, self._with - (self._with >> 3))
+        self._with = max(best, self._with - (self._with >> 2))
         counter = min(self._s[dsp.COUNTER], 2 * self._with)
-        self._against = max(counter, self._against - (self._against >> 3))
+        self._against = max(counter, self._against - (self._against >> 2))
         if pulse == RAILED:
             return
         wrong = self._against * 8 > self._with * 9

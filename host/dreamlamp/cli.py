@@ -125,7 +125,7 @@ def report_command(night: str, folder: Path | None, output: Path | None, as_json
         show_json({**facts, "report": str(page)})
         return
     terminal.show(held, facts)
-    out.print(f"\nreport: {page}")
+    out.print(f"\nreport: {page}", soft_wrap=True)
 
 
 @main.command(name="replay")
@@ -161,7 +161,7 @@ def why(night: str, folder: Path | None, as_json: bool) -> None:
     elif not found:
         out.print("The detector saw no loop, and the lamp stayed dark.")
     for reason in [] if as_json else found:
-        out.print(terminal.reason(reason))
+        out.print(terminal.reason(reason), soft_wrap=True)
 
 
 def heart_options(command):
@@ -224,7 +224,7 @@ def night(recording, seed, loop, bits, mode, finger_off, power_cut, full_flash, 
         show_json(done.as_json())
     else:
         terminal.show(done.night, done.facts)
-        out.print(f"\n{done.verdict.sentence()}\nreport: {done.page}")
+        out.print(f"\n{done.verdict.sentence()}\nreport: {done.page}", soft_wrap=True)
     if not done.ok:
         raise SystemExit(1)
 

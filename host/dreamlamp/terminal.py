@@ -16,7 +16,7 @@ from .words import duration, loop_sentence, moment, plain_sentences, sure_senten
 ROWS = (("W", "Wake", "yellow"), ("R", "REM", "red"), ("N2", "Light", "blue"),
         ("N3", "Deep", "magenta"))  # fmt: skip
 out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
@@ -81,19 +81,23 @@ def reason(found: dict) -> str:
 
 
 def listing(rows: list[dict]) -> Table:
-    """The library as a table."""
+    """The library as a table; durations in hours and minutes."""
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for name in ("night", "began", "worn", "asleep", "REM", "loops", "ended by", "heart"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)
     for row in rows:
         facts = row["facts"]
         began = facts["began"][:16].replace("T", " ") if facts["began"] else "unknown"
         found = facts["statistics"]
+        times = (facts["worn_min"], found["tst"], found["rem"])
         table.add_row(
-            row["name"], began, duration(facts["worn_min"]), duration(found["tst"]),
-            duration(found["rem"]), str(len(facts["loops"])), facts["end_reason"],
+            row["name"],
+            began,
+            *(f"{round(t) // 60}:{round(t) % 60:02d}" for t in times),
+            str(len(facts["loops"])),
+            facts["end_reason"],
             facts["source"].get("heart", ""),
-        )  # fmt: skip
+        )
     return table
 
 

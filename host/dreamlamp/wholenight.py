@@ -17,15 +17,15 @@ from pathlib import Path
 from . import library, replay, report
 from .air import Air
 from .errors import DreamlampError
-from .link import LinkLost, connect, find, pair
+from .link import LampError, LinkLost, connect, find, pair
 from .nights import Night
 from .recordings import Recording
-from .sim import Lamp, Scenario, World
+from .sim import Lamp, LampDied, Scenario, World
 from .sync import Result, sync
 
 BEDTIME = (23, 0)  # clock time at which a recording begins, the evening before
 TRIES = 3
-HELD_MS = 3200  # of the button: opens the lamp's window for pairing
+HELD_MS = 4000  # of the button: opens the lamp's window for pairing
 
 Told = Callable[[str, float], None]  # what is going on, and the share of it that is done
 
@@ -107,8 +107,11 @@ def run(
 def _unpack(world: World, air: Air, loop: asyncio.Runner) -> None:
     """Plug a new lamp in, in real time, hold its button, pair with it, and unplug it again."""
     world.open_to(air.lamp, realtime=True)
-    with Lamp(world):
-        loop.run(find())  # a button that is down at boot means something else
+    with Lamp(world) as lamp:
+        try:
+            loop.run(find())  # a button that is down at boot means something else
+        except LampError as error:
+            raise LampDied(f"{error}. The virtual lamp said: {lamp.last_words()}") from error
         air.hands().press(HELD_MS)
         time.sleep(HELD_MS / 1000)
         loop.run(pair())

@@ -98,3 +98,20 @@ def test_a_finger_is_worn_until_it_is_taken_off():
     h = play(steady(1000, 40), 20)
     play((), 35, h=h, start=20)
     assert not h.worn()  # light without a pulse: after half a minute
+
+
+def test_a_pulse_that_comes_back_after_minutes_of_noise_is_believed_again():
+    h, epoch, noise = heart.Heart(50), wire.Epoch(), [1]
+
+    def still(ms, x):  # the finger's light without its pulse, +-32 counts
+        noise[0] = (noise[0] * 1103 + 12345) & 0xFFFF
+        return BASE + (noise[0] >> 10) - 32
+
+    for k in range(16):
+        play(steady(830), 30, h=h, spoil=still if 2 <= k < 14 else None)
+        h.close(epoch, 30000)
+        h.next_epoch(30000)
+        epoch.clear(k)
+        if k == 13:
+            assert not h.worn()
+    assert h.worn()
