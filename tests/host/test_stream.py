@@ -7,11 +7,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from dreamlamp import link, sync
 from hostile import Target
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from dreamlamp import link, sync
 
 OWNER = (True, True, True)
 ROOM = 64
@@ -91,10 +90,9 @@ def test_a_night_comes_whole_through_any_radio(length, seed, loss, cuts):
     with tempfile.TemporaryDirectory() as name:
         closed, open_ = asyncio.run(bring(target, Path(name), random.Random(seed), loss, cuts))
         assert closed.path.read_bytes() == target.log.held[1]
-        assert (closed.state, open_.state) == ("complete", "partial")
+        assert closed.state in ("complete", "kept") and open_.path.read_bytes() == b"\x07" * 40
         assert target.log.marked == {1} and not list(Path(name).glob("*.part"))
-        if loss == 0 and not cuts:
-            assert closed.resent == 0
+        assert loss or closed.resent == 0
 
 
 def test_a_night_that_grows_is_continued_and_then_closed(tmp_path, monkeypatch):
@@ -142,5 +140,3 @@ def test_what_does_not_match_its_hash_is_never_kept(tmp_path):
     with pytest.raises(link.LampError, match="does not match"):
         asyncio.run(bring(target, tmp_path, random.Random(1), 0, []))
     assert not list(tmp_path.glob("*.night")) and target.log.marked == set()
-
-
