@@ -232,9 +232,12 @@ class Heart:
         self._floor()
 
     def _sense(self, best, pulse):
-        """Vote on which way pulses point. Vessels fill 1.2 to 2 times as fast as they drain
-        (all fingers of `bidmc` but one); a jump of the light, however high, counts for a few beats,
-        and it is the board that decides, so what a minute has settled is not soon undone."""
+        """Vote on which way pulses point.
+
+        Vessels fill 1.2 to 2 times as fast as they drain (all fingers of `bidmc` but one). A
+        jump of the light, however high, counts for a few beats; and it is the board that
+        decides, so what a minute has settled is not soon undone.
+        """
         self._with = max(best, self._with - (self._with >> 2))
         counter = min(self._s[dsp.COUNTER], 2 * self._with)
         self._against = max(counter, self._against - (self._against >> 2))
