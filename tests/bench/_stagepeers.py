@@ -7,7 +7,9 @@ three-class network (`wrn-gru-mesa`, 1971 nights, shipped in its wheel) runs on 
 where the extra `peers` is installed; it looks 2.5 min ahead.
 """
 
+import contextlib
 import datetime
+import io
 import os
 import warnings
 from collections.abc import Sequence
@@ -71,7 +73,7 @@ def sleepecg(night: nightset.Labelled) -> np.ndarray | None:
         import sleepecg as peer
     except ImportError:
         return None
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         record = peer.SleepRecord(
             sleep_stage_duration=30,
