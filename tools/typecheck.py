@@ -24,6 +24,8 @@ def main() -> int:
     lamp = mypy(
         f"--custom-typeshed-dir={STUBS}",
         "--no-site-packages",
+        "--no-strict-optional",  # the question here is which names exist on the chip
+        "--disable-error-code=var-annotated",
         "--cache-dir=.mypy_cache/lamp",
         "-p",
         "lamp",

@@ -1,9 +1,10 @@
 """The ESP32-DevKitC lamp: its pins, and the drivers built on them. Knows no product.
 
-`Board()` is the object `night.run` is given; DESIGN.md lists its members. The radio is switched
-on first: with memory in pieces its stack does not come up.
+`Board(note)` is the object `night.run` is given; DESIGN.md lists its members. The radio is
+switched on first: with memory in pieces its stack does not come up (micropython#14293).
 """
 
+import asyncio
 import time
 
 import bluetooth
@@ -26,6 +27,7 @@ DEBOUNCE_MS = 30
 LONG_MS = 3000
 DIVIDER_X100 = 313  # 100 k over 47 k
 SUPPLY_LOW_MV = 4500
+PAUSE_MAX_MS = 64000
 
 
 def make_bus():
@@ -54,8 +56,10 @@ class Clock:
             self._last = time.ticks_add(self._last, past * 1000)
         return self._s
 
-    def ticks_ms(self):
-        return time.ticks_ms()
+    def now_ms(self):
+        """Milliseconds since boot, modulo 2**30 (twelve days)."""
+        s = self.now_s()
+        return (s * 1000 + time.ticks_diff(time.ticks_ms(), self._last)) & 0x3FFFFFFF
 
 
 class Flash:
@@ -80,34 +84,46 @@ class Flash:
 
 
 class Button:
-    """A push button to ground. The interrupt only notes the press; time judges it."""
+    """A push button to ground. The interrupt notes the press; whoever asks first takes it.
+
+    Contacts bounce at both ends of a press: edges closer than DEBOUNCE_MS to another are none.
+    """
 
     def __init__(self, pin):
         self._pin = machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP)
         self._down_at = self._last_edge = time.ticks_ms()
-        self._was_down = False
-        self._presses = 0
-        self._pin.irq(self._fell, machine.Pin.IRQ_FALLING)
+        self._down = self.pressed()
+        self._press = False  # one that nobody took yet
+        self._pin.irq(self._edge, machine.Pin.IRQ_FALLING | machine.Pin.IRQ_RISING)
 
-    def _fell(self, _pin):
+    def _edge(self, _pin):
         now = time.ticks_ms()
         if time.ticks_diff(now, self._last_edge) > DEBOUNCE_MS:
-            self._presses = 1
-            self._down_at = now
+            self._down = not self._down
+            if self._down:
+                self._press = True
+                self._down_at = now
         self._last_edge = now
 
     def pressed(self):
         """Is it down now?"""
         return not self._pin.value()
 
-    def held(self):
-        """Has it been down for LONG_MS or longer?"""
-        return self.pressed() and time.ticks_diff(time.ticks_ms(), self._down_at) >= LONG_MS
+    def struck(self):
+        """True once, at once, for a press; it is then neither short nor long any more."""
+        press, self._press = self._press, False
+        return press
 
     def taken(self):
-        """True once after each press."""
-        presses, self._presses = self._presses, 0
-        return presses > 0
+        """True once after a short press, when it is let go."""
+        if time.ticks_diff(time.ticks_ms(), self._last_edge) > DEBOUNCE_MS:
+            self._down = self.pressed()  # should an edge have been missed
+        return not self._down and self.struck()
+
+    def held(self):
+        """True once in a press that lasts, after LONG_MS."""
+        lasts = time.ticks_diff(time.ticks_ms(), self._down_at) >= LONG_MS
+        return lasts and self.pressed() and self.struck()
 
 
 class Power:
@@ -126,25 +142,37 @@ class Power:
         return self.supply_mv() >= SUPPLY_LOW_MV
 
 
-class NoWatchdog:
-    """Until `Board.guard()`: feeding it does nothing."""
+class Watchdog:
+    """Once started, it restarts the chip when nobody feeds it for WATCHDOG_MS."""
+
+    def __init__(self):
+        self._chip = None
+
+    def start(self):
+        self._chip = machine.WDT(timeout=WATCHDOG_MS)
 
     def feed(self):
-        pass
+        if self._chip:
+            self._chip.feed()
 
 
 class Board:
-    """Everything on the lamp, dark and asleep. `safe` says that the button was held at boot."""
+    """Everything on the lamp, dark and asleep. `safe` says that the button was held at boot.
 
-    def __init__(self):
+    `note(board, error)` is called when a task that was spawned fails.
+    """
+
+    def __init__(self, note):
+        self._note = note
+        self._tasks = []
         self.ble = bluetooth.BLE()
         self.ble.active(True)
         machine.freq(CPU_HZ)
         self.light = Light(machine.PWM(machine.Pin(LAMP), freq=PWM_HZ, duty_u16=0))
         self.reset_cause = machine.reset_cause()
-        self.watchdog = NoWatchdog()
+        self.watchdog = Watchdog()
         self.button = Button(BUTTON)
-        self.safe = self.button.pressed()
+        self.safe = bool(self.button.pressed())
         self.clock = Clock()
         self.power = Power(SUPPLY)
         self.settings = Settings(esp32.NVS("lamp"))
@@ -152,6 +180,21 @@ class Board:
         self.sensor = Max30102(make_bus)
         self.link = Gatt(self.ble, self.settings)
 
-    def guard(self):
-        """From now on the chip restarts when nobody feeds the watchdog for WATCHDOG_MS."""
-        self.watchdog = machine.WDT(timeout=WATCHDOG_MS)
+    def spawn(self, function, *args):
+        """Keep the coroutine `function(*args)` running beside the others.
+
+        When it fails: dark, noted, and after a pause started again. The pause doubles, so that
+        a fault that stays does not wear out the storage of its notes.
+        """
+        self._tasks.append(asyncio.create_task(self._keep(function, args)))
+
+    async def _keep(self, function, args):
+        pause_ms = 1000
+        while True:
+            try:
+                return await function(*args)
+            except Exception as error:
+                self.light.set(0)
+                self._note(self, error)
+            await asyncio.sleep_ms(pause_ms)
+            pause_ms = min(2 * pause_ms, PAUSE_MAX_MS)

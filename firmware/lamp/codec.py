@@ -12,11 +12,13 @@ BEATS_BYTES = const(234)  # what is left of a 255-byte payload after the Epoch r
 _NN = const(0)  # wire's beat flags; codec knows no wire
 _ARTEFACT = const(1)
 _FIRST = const(2)
-_ESCAPE = const(15)  # so many ones in a row announce a value in plain bits
-_PLAIN = const(21)  # of this width: an 18-bit sample's second difference, folded
-_T_BIAS = const(1024)  # a beat may be confirmed in the epoch after it
-_USUAL_MS = const(800)  # the interval a first one is compared with
-_TAME = const(2047)  # one surprise must not spoil the parameter for long
+_USUAL = const(3)  # in their place: a normal first beat in the short form
+_ESCAPE = const(10)  # so many ones in a row announce a value in plain bits
+_PLAIN = const(12)  # of this width; all ones: in this one, which holds an 18-bit sample's
+_WIDE = const(21)  # second difference, folded
+_IBI_BIAS = const(300)  # the usual first interval of an epoch: 45 to 200 a minute
+_USUAL_MS = const(800)  # the interval a beat after a break is compared with
+_K_PLAIN = const(3)  # to 6: the usual Rice parameters
 
 
 class _Bits:
@@ -73,7 +75,9 @@ class _Bits:
         ones = value >> k
         if ones >= _ESCAPE:
             self.put((1 << _ESCAPE) - 1, _ESCAPE)
-            self.put(value, _PLAIN)
+            self.put(min(value, (1 << _PLAIN) - 1), _PLAIN)
+            if value >= (1 << _PLAIN) - 1:
+                self.put(value, _WIDE)
         else:
             self.put((1 << ones + 1) - 2, ones + 1)
             self.put(value & (1 << k) - 1, k)
@@ -83,7 +87,8 @@ class _Bits:
         while self.get(1):
             ones += 1
             if ones == _ESCAPE:
-                return self.get(_PLAIN)
+                value = self.get(_PLAIN)
+                return value if value < (1 << _PLAIN) - 1 else self.get(_WIDE)
         return ones << k | self.get(k)
 
 
@@ -114,82 +119,113 @@ def pack_beats(beats, n, out, offset):
     each break; a FIRST beat's own `ibi_ms` is not kept. Never more than BEATS_BYTES bytes: beats
     that would not fit (no heart produces them, see tests) are left off the end.
     """
-    bits, t_ms, ibi_ms, flag = _bits, beats.t_ms, beats.ibi_ms, beats.flag
-    bits.start(out, offset, min(len(out), offset + BEATS_BYTES))
     if n == 0:
         return offset
-    last = _put_start(bits, t_ms[0], ibi_ms[0], flag[0])
-    mean = _mean_step(ibi_ms, flag, n)
-    bits.put(_k(mean), 4)
-    mean = 16 << _k(mean)
+    t_ms, ibi_ms, flag = beats.t_ms, beats.ibi_ms, beats.flag
+    bits = _bits  # apart: a fourth name on the left would make a tuple
+    bits.start(out, offset, min(len(out), offset + BEATS_BYTES))
+    k = _best_k(ibi_ms, flag, n)
+    usual = flag[0] == _NN and _is_usual(t_ms[0], ibi_ms[0])
+    plain = usual and 0 <= k - _K_PLAIN < 4 and _all_normal(flag, n)
+    if plain:
+        bits.put(k - _K_PLAIN, 3)
+    else:
+        bits.put(4 + (_USUAL if usual else flag[0]), 3)
+        bits.put(k, 4)
+    last = _put_first(bits, t_ms[0], ibi_ms[0], flag[0], usual)
     for i in range(1, n):
         at, acc, held = bits.at, bits.acc, bits.held
-        ibi, k = ibi_ms[i], _k(mean)
-        if flag[i] == _NN:
-            z = _fold(ibi - last) + 1
-            bits.put_rice(z, k)
-            last, mean = ibi, mean + ((min(z, _TAME) << 4) - mean >> 3)
+        ibi = ibi_ms[i]
+        if plain:
+            bits.put_rice(_fold(ibi - last), k)
+            last = ibi
+        elif flag[i] == _NN:
+            bits.put_rice(_fold(ibi - last) + 1, k)
+            last = ibi
         else:
-            bits.put_rice(0, k)
+            bits.put_rice(0, k)  # no difference: a flagged beat follows
             bits.put(flag[i] == _FIRST, 1)
             if flag[i] == _FIRST:
-                bits.put(t_ms[i] - t_ms[i - 1], 16)
+                bits.put(t_ms[i] - t_ms[i - 1] & 0xFFFF, 16)
             else:
-                bits.put_rice(_fold(ibi - last), k)
+                bits.put_rice(_fold(ibi - last), k + 3)
         if bits.at + (bits.held > 0) > bits.limit:
             bits.at, bits.acc, bits.held = at, acc, held
             break
     return bits.finish()
 
 
-def _put_start(bits, t, ibi, flag):
-    """The first beat of an epoch; returns the interval that the next one is compared with."""
-    short = ibi < 2048 and -_T_BIAS <= t < _T_BIAS
-    bits.put(2 if flag == _FIRST else 3 if not short else flag, 2)
+def _all_normal(flag, n):
+    for i in range(n):  # noqa: SIM110 - all() would allocate a generator
+        if flag[i] != _NN:
+            return False
+    return True
+
+
+def _is_usual(t, ibi):
+    """Whether a first beat fits the short form."""
+    return 0 <= ibi - _IBI_BIAS < 1024 and 0 <= t + (ibi >> 1) < 1 << _t_width(ibi)
+
+
+def _put_first(bits, t, ibi, flag, usual):
+    """The first beat; returns the interval that the next one is compared with."""
+    if usual:
+        bits.put(ibi - _IBI_BIAS, 10)
+        bits.put(t + (ibi >> 1), _t_width(ibi))
+        return ibi
+    bits.put(t & 0xFFFF, 16)
     if flag == _FIRST:
-        bits.put(t & 0xFFFF, 16)
         return _USUAL_MS
-    if short:
-        bits.put(ibi, 11)
-        bits.put(t + _T_BIAS, 11)
-    else:
-        bits.put(flag, 1)
-        bits.put(ibi, 16)
-        bits.put(t & 0xFFFF, 16)
+    bits.put(ibi, 16)
     return ibi
 
 
-def _mean_step(ibi_ms, flag, n):
-    """Mean of the folded differences to come, x16."""
-    total = many = 0
-    for i in range(1, n):
-        if flag[i] == _NN:
-            total += min(_fold(ibi_ms[i] - ibi_ms[i - 1]) + 1, _TAME)
-            many += 1
-    return total * 16 // many if many else 512
+def _t_width(ibi):
+    """Bits for where in its interval an epoch begins: -0.5 to at least +0.6 of it."""
+    return 10 if ibi < 930 else 11
+
+
+def _best_k(ibi_ms, flag, n):
+    """The Rice parameter that makes these differences shortest (the cost has one valley)."""
+    best, best_cost = _K_PLAIN, 1 << 29
+    for k in range(2, 11):
+        cost = 0
+        last = ibi_ms[0] if flag[0] != _FIRST else _USUAL_MS
+        for i in range(1, n):
+            if flag[i] == _NN:
+                cost += 1 + k + (_fold(ibi_ms[i] - last) >> k)
+                last = ibi_ms[i]
+        if cost >= best_cost:
+            break
+        if cost:
+            best, best_cost = k, cost
+    return best
 
 
 def unpack_beats(buf, offset, end, beats):
     """Fill `beats` from `buf[offset:end]`; return their number. ValueError on hostile bytes."""
-    bits, t_ms, ibi_ms, flag = _bits, beats.t_ms, beats.ibi_ms, beats.flag
-    bits.start(buf, offset, end)
     if offset >= end:
         return 0
-    last = _get_start(bits, beats)
-    mean = 16 << bits.get(4)
+    bits = _bits
+    t_ms, ibi_ms, flag = beats.t_ms, beats.ibi_ms, beats.flag
+    bits.start(buf, offset, end)
+    plain = not bits.get(1)
+    kind = bits.get(2)
+    k = kind + _K_PLAIN if plain else bits.get(4)
+    _get_first(bits, beats, _USUAL if plain else kind)
+    last = _USUAL_MS if flag[0] == _FIRST else ibi_ms[0]
     t, n = t_ms[0], 1
     while not bits.ended():
         if n == len(flag):
             raise ValueError("codec: too many beats")
-        k = _k(mean)
-        z = bits.get_rice(k)
-        if z:
-            ibi, kind = last + _unfold(z - 1), _NN
-            last, mean = ibi, mean + ((min(z, _TAME) << 4) - mean >> 3)
+        z, step, kind = bits.get_rice(k), 0, _NN
+        if plain or z:
+            last = ibi = last + _unfold(z if plain else z - 1)
+        elif bits.get(1):
+            ibi, step, kind = 0, bits.get(16), _FIRST
         else:
-            kind = _FIRST if bits.get(1) else _ARTEFACT
-            ibi = 0 if kind == _FIRST else last + _unfold(bits.get_rice(k))
-        t += bits.get(16) if kind == _FIRST else ibi
+            ibi, kind = last + _unfold(bits.get_rice(k + 3)), _ARTEFACT
+        t += step + ibi
         if not 0 <= ibi <= 65535 or t > 32767:
             raise ValueError("codec: no such beat")
         t_ms[n], ibi_ms[n], flag[n] = t, ibi, kind
@@ -197,17 +233,15 @@ def unpack_beats(buf, offset, end, beats):
     return n
 
 
-def _get_start(bits, beats):
-    kind = bits.get(2)
-    if kind < 2:
-        ibi, t = bits.get(11), bits.get(11) - _T_BIAS
+def _get_first(bits, beats, kind):
+    if kind == _USUAL:
+        ibi = bits.get(10) + _IBI_BIAS
+        t, kind = bits.get(_t_width(ibi)) - (ibi >> 1), _NN
     else:
-        kind = _FIRST if kind == 2 else bits.get(1)
-        ibi = 0 if kind == _FIRST else bits.get(16)
         t = bits.get(16)
         t -= (t & 0x8000) << 1
+        ibi = 0 if kind == _FIRST else bits.get(16)
     beats.t_ms[0], beats.ibi_ms[0], beats.flag[0] = t, ibi, kind
-    return _USUAL_MS if kind == _FIRST else ibi
 
 
 def pack_samples(buf, n, out, offset):

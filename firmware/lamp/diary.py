@@ -94,7 +94,7 @@ class Diary:
             self._flush_ppg(index)
             self.ppg_sent = PPG_SAMPLES
             return
-        if marks or self.ppg_n + n > PPG_BLOCK:
+        if marks or self.ppg_marks or self.ppg_n + n > PPG_BLOCK:  # a marked burst stands alone
             self._flush_ppg(index)
             self.ppg_marks = marks
         for i in range(n):

@@ -1,18 +1,21 @@
 """Integer signal processing on buffers it is given: the steepest slope of a pulse.
 
 A pulse of blood is the steepest thing in a finger's light. `scan` runs the raw samples through
-one filter, the mean of the last W samples less the mean of the W before (a matched filter for a
-rise of that length; it is blind to the level and nearly blind to a wandering baseline), and
-looks for maxima of its output that nothing within `HOLD` samples on either side exceeds. That is
-the merge-free core of slope-sum detectors (Zong 2003, "qppg") at two additions and four
-subtractions a sample. Maxima that a longer look overrules are remembered: how close the runner-up
-came is the best single measure of how clean the pulse was.
+one filter, the sum of the last W samples less the sum of the W before: a matched filter for a
+rise of that length, blind to the level and nearly blind to a wandering baseline. It is looking
+for maxima of that slope which nothing within HOLD samples on either side exceeds: the idea of
+the slope-sum detectors (Zong, Moody & Jiang 2003, "qppg") made causal at a fixed cost. Soon
+after a beat (EARLY) a maximum must also ride high: the middle of its rise above the mean of the
+last second. There a premature beat is seen on the shoulder of the last pulse, and a dicrotic
+wave, which is as steep but lies at the bottom, is not; that rule is the level test of Elgendi
+2013 reduced to one comparison. Other maxima are remembered (BEFORE): how close the runner-up
+came is a measure of how clean the pulse was.
 
-Bounds for 18-bit samples and W <= 16: sums below 2**22, everything else below 2**23.
+Bounds for samples of 18 bits and W <= 16: everything below 2**26 (tests/host/test_bounds.py).
 Knows no units and no product.
 
-The state is an `array('i')` made by `state()`, because viper code wants one. Everything in it
-is kept non-negative: on 64-bit builds viper's ptr32 reads without a sign.
+The state is an `array('i')` made by `state()`, because viper code wants one, and everything in
+it is kept non-negative: on 64-bit builds viper's ptr32 reads without a sign.
 """
 
 from array import array
@@ -24,34 +27,37 @@ BIAS = const(1 << 23)  # added to what may be negative while it lies in the stat
 
 # where the state keeps what
 WIDTH = const(0)  # W, samples
-HOLD = const(1)  # samples for which a maximum must stand
-FLOOR = const(2)  # a maximum below it is no candidate
-FALLING = const(3)  # 1: pulses point down, look at the falling slope
-NOW = const(4)  # samples seen since the origin
-RAILED = const(5)  # samples at the rail since it was last cleared
-PRIME = const(6)  # 1: history is void, start again from the next sample
-QUIET = const(7)  # samples to go until history is full
-HEAD = const(8)
-NEW = const(9)  # sum of the last W
-OLD = const(10)  # sum of the W before
-V1 = const(11)  # slope one and two samples ago, biased
-V2 = const(12)
-BEST = const(13)  # the standing candidate: its slope, and that of its neighbours, biased
-LEFT = const(14)
-RIGHT = const(15)
-AGE = const(16)  # samples since the candidate
-LEVEL = const(17)  # NEW + OLD at the candidate
-BEFORE = const(18)  # largest other maximum before the candidate, back to the last beat
-AFTER = const(19)  # ... and after it
-COUNTER = const(20)  # largest slope the other way since the last beat
-EVENT = const(21)  # 1: a candidate has stood for HOLD samples
-RING = const(22)
+SHIFT = const(1)  # the running mean follows in 2**SHIFT samples
+HOLD = const(2)  # samples for which a maximum must stand
+FLOOR = const(3)  # a maximum below it is no candidate
+FALLING = const(4)  # 1: pulses point down, look at the falling slope
+NOW = const(5)  # samples seen since the origin
+RAILED = const(6)  # samples at the rail since it was last cleared
+PRIME = const(7)  # 1: history is void, start again from the next sample
+QUIET = const(8)  # samples to go until history is full
+EARLY = const(9)  # samples to go until a beat needs no proof
+HEAD = const(10)
+MEAN = const(11)  # running mean << SHIFT
+NEW = const(12)  # sum of the last W
+OLD = const(13)  # sum of the W before
+V1 = const(14)  # slope one and two samples ago, biased
+V2 = const(15)
+BEST = const(16)  # the standing candidate: its slope, and that of its neighbours, biased
+LEFT = const(17)
+RIGHT = const(18)
+AGE = const(19)  # samples since the candidate
+BEFORE = const(20)  # largest other maximum before the candidate, back to the last beat
+AFTER = const(21)  # ... and after it
+COUNTER = const(22)  # largest slope the other way since the last beat
+EVENT = const(23)  # 1: a candidate has stood for HOLD samples
+RING = const(24)
 
 
 def state(width):
-    """Return a fresh state for a slope over `width` samples on either side (at most 16)."""
+    """Return a fresh state for a slope over `width` samples on either side: 4, 8 or 16."""
     s = array("i", [0] * (RING + 2 * width))
     s[WIDTH] = width
+    s[SHIFT] = 5 if width < 8 else 6 if width < 16 else 7  # 1.28 s where W is 160 ms
     s[HOLD] = 2 * width
     s[PRIME] = 1
     return s
@@ -64,8 +70,10 @@ def scan(buf: ptr32, i: int, n: int, s: ptr32) -> int:
     Returns the index of the next sample to feed. Samples are 0..RAIL.
     """
     width = s[WIDTH]
+    shift = s[SHIFT]
     span = width + width
     head = s[HEAD]
+    mean = s[MEAN]
     new = s[NEW]
     old = s[OLD]
     v1 = s[V1] - BIAS
@@ -86,6 +94,7 @@ def scan(buf: ptr32, i: int, n: int, s: ptr32) -> int:
             while k < span:
                 s[RING + k] = x
                 k += 1
+            mean = x << shift
             new = x * width
             old = new
             v1 = 0
@@ -104,13 +113,18 @@ def scan(buf: ptr32, i: int, n: int, s: ptr32) -> int:
         head += 1
         if head == span:
             head = 0
+        mean += x - (mean >> shift)
         v = new - old
+        high = new + old - span * (mean >> shift)
         if s[FALLING]:
             v = 0 - v
+            high = 0 - high
+        if s[EARLY]:
+            s[EARLY] -= 1
         if s[QUIET]:
             s[QUIET] -= 1
         elif v1 >= v2 and v1 > v:
-            if v1 > best and v1 > s[FLOOR]:
+            if v1 > best and v1 > s[FLOOR] and (s[EARLY] == 0 or high > 0):
                 if s[AFTER] > s[BEFORE]:
                     s[BEFORE] = s[AFTER]
                 if best > s[BEFORE]:
@@ -119,7 +133,6 @@ def scan(buf: ptr32, i: int, n: int, s: ptr32) -> int:
                 best = v1
                 s[LEFT] = v2 + BIAS
                 s[RIGHT] = v + BIAS
-                s[LEVEL] = new + old
                 age = 0
             elif v1 > s[AFTER]:
                 s[AFTER] = v1
@@ -132,6 +145,7 @@ def scan(buf: ptr32, i: int, n: int, s: ptr32) -> int:
             s[EVENT] = 1
             break
     s[HEAD] = head
+    s[MEAN] = mean
     s[NEW] = new
     s[OLD] = old
     s[V1] = v1 + BIAS

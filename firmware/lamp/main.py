@@ -2,7 +2,8 @@
 
 The button held at boot, or three crashes in a row since it was plugged in, start the lamp in
 safe mode: `board.safe`, and no night begins by itself. The last four crashes stay in the
-settings (`crash0` .. `crash3`, in a ring; `crashes` counts them).
+settings (`crash0` .. `crash3`, in a ring; `crashes` counts them, and those of single tasks, which
+are only started again).
 """
 
 import asyncio
@@ -12,40 +13,69 @@ import sys
 
 import machine
 
-from . import night
 from .board import Board
 
 CRASHES = 4
 CRASH_BYTES = 240  # the end of a traceback, where the cause stands
 STRIKES = 3
-STEADY_S = 600  # a crash after this long is not one in a row
+SPARE = [bytearray(1024)]  # let go of in a crash, which may come from full memory
+STEADY_S = 600  # a lamp that ran this long has no strikes
 
 
 def main():
     """Run the lamp; returns only by a reset."""
-    board = Board()
-    if board.reset_cause == machine.PWRON_RESET:
-        board.settings.set("strikes", None)
-    if board.settings.get("strikes", 0) >= STRIKES:
+    board = Board(note)
+    if in_a_row(board) >= STRIKES:
         board.safe = True
     gc.collect()
-    board.guard()
+    board.watchdog.start()
     try:
+        from . import night  # only now: the radio's stack wants its memory first
+
+        board.spawn(forgive, board)
         asyncio.run(night.run(board))
-        text = "night.run returned"
+        raise RuntimeError("the night returned")
     except Exception as error:
-        said = io.StringIO()
-        sys.print_exception(error, said)
-        text = said.getvalue()
-    board.light.set(0)
-    note(board, text)
-    machine.reset()
+        crash(board, error)
 
 
-def note(board, text):
-    """Keep `text` in the ring of crashes and count it."""
-    n = board.settings.get("crashes", 0)
-    board.settings.set("crash%d" % (n % CRASHES), text.encode()[-CRASH_BYTES:])
-    board.settings.set("crashes", n + 1)
-    in_row = board.clock.now_s() < STEADY_S
-    board.settings.set("strikes", board.settings.get("strikes", 0) + 1 if in_row else 1)
+def in_a_row(board):
+    """Crashes and watchdog bites since the lamp was plugged in or last ran for STEADY_S."""
+    strikes = board.settings.get("strikes", 0)
+    if board.reset_cause == machine.PWRON_RESET and strikes:
+        strikes = 0
+        board.settings.set("strikes", 0)
+    elif board.reset_cause == machine.WDT_RESET:  # nobody was left to count it
+        strikes += 1
+        board.settings.set("strikes", strikes)
+    return strikes
+
+
+async def forgive(board):
+    """Forget the strikes once the lamp has shown that it can run."""
+    await asyncio.sleep(STEADY_S)
+    if board.settings.get("strikes", 0):
+        board.settings.set("strikes", 0)
+
+
+def crash(board, error):
+    """Dark; keep the end of the traceback; start anew, whatever fails here."""
+    try:
+        board.light.set(0)
+        SPARE.clear()
+        gc.collect()
+        board.settings.set("strikes", board.settings.get("strikes", 0) + 1)
+        note(board, error)
+    finally:
+        machine.reset()
+
+
+def note(board, error):
+    """Print the end of its traceback, count it and put it into the ring."""
+    sys.print_exception(error)
+    settings = board.settings
+    n = settings.get("crashes", 0)
+    settings.set("crashes", n + 1)
+    said = io.StringIO()
+    sys.print_exception(error, said)
+    settings.set("crash%d" % (n % CRASHES), said.getvalue().encode()[-CRASH_BYTES:])

@@ -27,10 +27,11 @@ class Night:
     """Idle, or recording a night.
 
     `settings` has get(key, default) and set(key, value); `boot` counts power-ups, `cause` is the
-    chip's reset cause. A night that was open when the power went is gone on with.
+    chip's reset cause. A night that was open when the power went is gone on with; a `safe` lamp
+    records none.
     """
 
-    def __init__(self, log, settings, rate_hz, boot, cause):
+    def __init__(self, log, settings, rate_hz, boot, cause, safe=False):
         self.log = log
         self.diary = Diary(log)
         self.settings = settings
@@ -40,14 +41,14 @@ class Night:
         self.heart = Heart(rate_hz)
         self.epoch = wire.Epoch()
         self.mind = Mind(settings)
-        self.state = wire.IDLE  # or wire.RECORDING
+        self.state = wire.SAFE if safe else wire.IDLE  # or wire.RECORDING
         self.now_s = 0
+        self.told = None  # since this power-up: when it was told the time, and which
         self.due_s = wire.EPOCH_S  # when the epoch that is being filled ends
         self.worn_epochs = 0  # in a row
         self.unworn_epochs = 0
         self.lost = 0  # samples missing from this epoch
-        if log.open_id:
-            log.resume()
+        if log.resume() and not safe:
             self._stretch(wire.BOOT)
 
     # --- what the sensor brings -------------------------------------------------------------
@@ -66,7 +67,6 @@ class Night:
             self.epoch.flags |= wire.F_FAULT
         while now_s >= self.due_s:
             self._close_epoch()
-            self.due_s += wire.EPOCH_S
 
     def _close_epoch(self):
         """Judge the epoch that just ended, write it down, make room for the next."""
@@ -86,6 +86,7 @@ class Night:
             self._note_trouble()
         self.heart.next_epoch(EPOCH_MS)
         epoch.clear(epoch.index + 1)
+        self.due_s += wire.EPOCH_S  # before `begin`, which sets it anew
         self.lost = 0
         if self.unworn_epochs >= UNWORN_EPOCHS and self.state == wire.RECORDING:
             self.end(wire.END_UNWORN)
@@ -114,13 +115,11 @@ class Night:
     # --- how a night begins and ends --------------------------------------------------------
 
     def button(self):
-        """A short press: dark at once if the lamp shines, else begin or end the night."""
-        if self.mind.wake.active():
-            self.lamp_off()
-        elif self.state == wire.RECORDING:
+        """A short press begins or ends the night."""
+        if self.state == wire.RECORDING:
             self._event(wire.BUTTON)
             self.end(wire.END_BUTTON)
-        else:
+        elif self.state == wire.IDLE:
             self.begin()
 
     def begin(self):
@@ -133,7 +132,7 @@ class Night:
     def _stretch(self, kind):
         """Begin a stretch of the night with everything new: heart, mind and epoch."""
         self.state = wire.RECORDING
-        self.heart.reset()
+        self.heart = Heart(self.rate_hz)
         self.mind = Mind(self.settings, self.log.open_id)
         self.epoch.clear(self.log.next_epoch)
         self.worn_epochs = self.unworn_epochs = self.lost = 0
@@ -147,6 +146,8 @@ class Night:
             self.rate_hz,
             self.epoch.index,
         )
+        if self.told:
+            self.diary.clock(self.boot, *self.told)
 
     def end(self, reason):
         """Close the night and learn from it."""
@@ -188,7 +189,8 @@ class Night:
 
     def clock_set(self, unix_s, offset_min):
         """A host said what time it is: date the open night, or the newest one."""
-        self.diary.clock(self.boot, self.now_s, unix_s, offset_min)
+        self.told = self.now_s, unix_s, offset_min
+        self.diary.clock(self.boot, *self.told)
 
 
 async def run(board):
@@ -197,9 +199,8 @@ async def run(board):
     boot = (settings.get("boot", 0) + 1) & 0xFFFF
     settings.set("boot", boot)
     log = NightLog(board.flash)
-    night = Night(log, settings, sensor.rate_hz, boot, board.reset_cause)
-    server = Server(log, night, settings, clock)
-    board.spawn(board.link.serve, server)
+    night = Night(log, settings, sensor.rate_hz, boot, board.reset_cause, board.safe)
+    board.spawn(board.link.serve, Server(log, night, settings, clock))
     board.spawn(shine, board, night)
     buf = array("i", [0] * 32)
     sensor.wake()
@@ -207,15 +208,19 @@ async def run(board):
         n = sensor.read_into(buf)
         night.epoch.led, night.epoch.temp_c = sensor.led, sensor.temp_c
         night.feed(buf, n, sensor.marks, sensor.lost, clock.now_s())
-        if board.button.taken():
+        if board.button.held():
+            board.link.open_window()
+        elif board.button.taken():
             night.button()
         board.watchdog.feed()
         await asyncio.sleep_ms(POLL_MS)
 
 
 async def shine(board, night):
-    """Move the light: every 50 ms while it shines, else look twice a second."""
+    """Move the light, every 50 ms while it shines; the button ends it in the same breath."""
     while True:
         wake = night.mind.wake
+        if wake.active() and board.button.struck():
+            night.lamp_off()
         board.light.set(wake.tick(board.clock.now_ms()))
         await asyncio.sleep_ms(50 if wake.active() else 500)

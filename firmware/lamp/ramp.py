@@ -11,8 +11,11 @@ STEP = const(2)  # L* x100 in one tick
 STEP_MS = const(25)  # for each unit of it: 0.4 L* a second at most
 GAP_MS = const(15_000)  # a longer gap is a clock that jumped: the watchdog bites at 12 s
 SILENT_MS = const(75_000)  # nobody has asked for the light for so long: two epochs and a half
+LONG_MS = const(600_000)  # no light outlives such a silence
 FADE_MS = const(180_000)
-DARK_MS = const(295_000)  # dark within 5 minutes, even if ticks came so late that it is a step
+LATE_MS = const(
+    115_000
+)  # a fade is over after 295 s, even if ticks came so late that it is a step
 TICKS = const(0x3FFFFFFF)  # ticks_ms wraps at 2**30 on the ESP32
 
 
@@ -25,7 +28,7 @@ class Ramp:
         self.silent_ms = self.last_ms = 0
 
     def aim(self, goal, over_ms):
-        """Move to `goal` from here, evenly in L*, in `over_ms`."""
+        """Move to `goal` from here, evenly in L*, in `over_ms` (100 ms to one hour)."""
         self.start, self.goal = self.level, goal
         self.over_ms, self.elapsed_ms = over_ms, 0
 
@@ -45,12 +48,15 @@ class Ramp:
     def tick(self, now_ms):
         """Return the level at `now_ms` (ms since boot, wraps); about every 50 ms."""
         gap_ms = (now_ms - self.last_ms) & TICKS
+        if not (self.level or self.goal):
+            self.last_ms = now_ms
+            return 0
         if gap_ms < STEP_MS:
             return self.level
         self.last_ms = now_ms
         gap_ms = min(gap_ms, GAP_MS)
-        self.elapsed_ms = min(self.elapsed_ms + gap_ms, DARK_MS)
-        self.silent_ms = min(self.silent_ms + gap_ms, SILENT_MS)
+        self.elapsed_ms = min(self.elapsed_ms + gap_ms, self.over_ms + LATE_MS)
+        self.silent_ms = min(self.silent_ms + gap_ms, LONG_MS)
         if self.silent_ms >= SILENT_MS:
             self.fade()
         self._move(min(STEP, gap_ms // STEP_MS))
@@ -58,8 +64,8 @@ class Ramp:
 
     def _move(self, step):
         """Go up to `step` towards where the level should be by now."""
-        done = min(self.elapsed_ms, self.over_ms) >> 4  # in 16 ms: the product stays below 2**30
-        want = self.start + (self.goal - self.start) * done // (self.over_ms >> 4)
+        done = min(self.elapsed_ms, self.over_ms) >> 6  # in 64 ms: the product stays below 2**30
+        want = self.start + (self.goal - self.start) * done // (self.over_ms >> 6)
         self.level += max(-step, min(step, want - self.level))
-        if not self.goal and self.elapsed_ms >= DARK_MS:
+        if not self.goal and self.elapsed_ms >= self.over_ms + LATE_MS:
             self.level = 0

@@ -8,6 +8,7 @@ missed the answer may repeat it. Knows no radio: what carries the bytes calls `h
 import struct
 
 from . import VERSION, wire
+from .bonds import Bonds
 from .compat import const
 
 _ROOM = const(244)
@@ -26,7 +27,8 @@ class Server:
         self.night = night
         self.settings = settings
         self.clock = clock
-        self.armed = False  # the lock: serve none but a known peer
+        self.armed = True  # the lock: serve none but a known peer
+        self.bonds = Bonds(settings)
         self.revision = "%d." % wire.PROTOCOL + "%d.%d.%d" % VERSION
         self.room = _ROOM  # bytes of one answer; the radio narrows it
         self.out = bytearray(_ROOM)
@@ -43,12 +45,14 @@ class Server:
             wire.SET: (None, self.set),
             wire.STOP: (0, self.stop),
             wire.LAMP_OFF: (0, self.lamp_off),
+            wire.BONDS: (0, self.list_bonds),
+            wire.UNBOND: (8, self.unbond),
         }
         self.gone()
 
     def gone(self):
         """The peer is another, or none: forget what was its."""
-        self.reading = self.at = self.end = self.pulled = 0
+        self.reading = self.at = self.end = self.pulled = self.length = 0
         self.last = None
         self.last_n = 0
         self.failed = 0
@@ -61,6 +65,8 @@ class Server:
         if self.last is None or request != self.last:
             self.last_n = _HEAD + self.do(request, peer)
             self.last = bytes(request) if self.out[2] == wire.OK else None
+            if len(request) > 1 and not request[1]:
+                self.last, self.last_n = None, 0  # nobody waits for an answer
         return memoryview(self.out)[: self.last_n]
 
     def do(self, request, peer):
@@ -164,6 +170,17 @@ class Server:
     def lamp_off(self, _):
         self.night.lamp_off()
 
+    def list_bonds(self, _):
+        end = _HEAD
+        for slot, address in self.bonds.entries():
+            struct.pack_into(wire.BOND_ENTRY, self.out, end, slot, address)
+            end += 8
+        return end - _HEAD
+
+    def unbond(self, request):
+        slot, address = struct.unpack_from(wire.BOND_ENTRY, request, 2)
+        return 0 if self.bonds.revoke(slot, address) else -wire.NOT_FOUND
+
     # --- nights ---
 
     def entry(self, night):
@@ -186,14 +203,16 @@ class Server:
     def read(self, request):
         """Grant credit: further from where the running READ will end, else from the offset."""
         night, offset, credit = struct.unpack_from("<HII", request, 2)
-        entry = self.entry(night)
-        if entry is None:
-            return -wire.NOT_FOUND
-        if offset > entry[1]:
+        if night != self.reading or not night:  # the log has to search: not at every grant
+            entry = self.entry(night)
+            if entry is None:
+                return -wire.NOT_FOUND
+            self.length = entry[1]
+        if offset > self.length and night != self.log.open_id:
             return -wire.BAD_REQUEST
         if night != self.reading or offset != self.end:
             self.reading, self.at = night, offset
-        self.end = min(offset + credit, entry[1])
+        self.end = offset + credit
         self.pulled = 0
 
     def stop(self, _):
@@ -206,9 +225,12 @@ class Server:
             return 0
         room = min(left, len(buf) - wire.DATA_HEADER_SIZE)
         into = memoryview(buf)[wire.DATA_HEADER_SIZE : wire.DATA_HEADER_SIZE + room]
-        n = self.log.read(self.reading, self.at, into)
+        try:
+            n = self.log.read(self.reading, self.at, into)
+        except Exception:  # a fault of the flash ends the stream, not the radio
+            n = 0
         if not n:
-            self.stop(None)
+            self.end = self.at  # the night has no more; so far
             return 0
         struct.pack_into(wire.DATA_HEADER, buf, 0, self.at)
         self.at += n
@@ -236,7 +258,8 @@ class Server:
             return -wire.BUSY
         if self.log.digest(night)[1] != sha:
             return -wire.MISMATCH
-        then(night, sha)
+        if then(night, sha) is False:  # the log looks for itself
+            return -wire.MISMATCH
 
     def synced(self, request):
         return self.settled(request, self.log.mark_synced)

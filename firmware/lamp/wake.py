@@ -7,33 +7,38 @@ what it would have done is logged and its outcome judged, which is the arm to co
 no pin, no log, no clock.
 """
 
+from array import array
+
 from . import wire
 from .cie import lux_x10
 from .compat import const
-from .ramp import Ramp
+from .ramp import FADE_MS, Ramp
 
 RESCUES_MAX = const(3)  # a night, whatever the setting; 1 by default
 NO_MORE = const(255)  # `rescues` once the button was pressed: none this night, resets included
 BASELINE_NIGHTS = const(3)  # before anything is judged by the sleeper's own baseline,
 OBSERVED_NIGHTS = const(7)  # and then so many watched, before the light acts
 EARLY_EPOCHS = const(140)  # 70 min of epochs *scored as sleep* by this Wake: the first deep sleep
-BETWEEN_EPOCHS = const(120)  # 60 min from the last light to the next,
-BETWEEN_S = const(3600)  # by epochs and by the clock, so that neither alone can jump it
-CEILING_LUX_X10 = const(
-    300
-)  # 30 lux at the pillow; the night limits of science.md 5 are lower yet
+BETWEEN_EPOCHS = const(121)  # 60 min from the last light (it may outlive its last epoch by one),
+BETWEEN_S = const(3630)  # by epochs and by the clock, so that neither alone can jump it
+CEILING_LUX_X10 = const(300)  # 30 lux at the pillow, the lower end of what nudges gently
 DOSE_X10 = const(180_000)  # 300 lux minutes a night at the pillow, in lux seconds x10
 FULL_LUX = const(254)  # at 0.5 m from 3 W; the calibration replaces it
 
 RAISE_EPOCHS = const(8)  # 4 min from dark to the ceiling, even in L*
 HOLD_EPOCHS = const(2)
-LIT_EPOCHS = const(16)  # with the fade of 3 min
+LIT_EPOCHS = const(16)  # with the fade of 3 min,
+FADE_EPOCHS = const(10)  # of 5 at worst
 JUDGE_EPOCHS = const(30)  # 15 min after it began the outcome is judged
 BLIND_EPOCHS = const(30)  # 15 min after any light no loop is believed: light raises the heart rate
 EPOCH_MS = const(30_000)
+ASKED_MS = const(60_000)
+ASKED_EPOCHS = const(120)  # light that was asked for goes after an hour
 
 AWAKE = const(153)  # posterior of wake, 255 = 1: 0.6 ...
 HELD_EPOCHS = const(2)  # ... held for a minute; a surge of a loop lasts 20-120 s and falls back
+ROOF_EPOCHS = const(24)  # 12 min: the loop's own surges, none of which an awakening's rate is
+CLIMB_X10 = const(30)  # bpm x10 that an epoch's mean is above their highest bin
 QUALITY = const(50)  # percent of an epoch with trustworthy beats
 THRESHOLD = const(100)
 QUIET = const(50)  # a score that counts as settled
@@ -58,13 +63,15 @@ class Wake:
 
     `consent`: the policy consented to (wire.POLICY, with wire.POLICY_THIRD), 0 none; `ceiling` L*;
     `rescues` so far this night; `nights` recorded before it; `allowed` rescues a night; `seed`
-    (u16) deals the dark third; `full_lux` at the pillow when the lamp shines at L* 100. `person`
-    may hold a dawn.Dawn: light that was asked for.
+    (u16) deals the dark third; `full_lux` at the pillow when the lamp shines at L* 100. `spent`
+    (lux s x10) is the night's light so far; like `rescues` it is kept over resets.
+    `person` may hold a dawn.Dawn.
     """
 
     def __init__(
-        self, mode, consent, ceiling, rescues=0, nights=0, allowed=1, seed=0, full_lux=FULL_LUX
-    ):
+        self, mode, consent, ceiling, rescues=0, nights=0, allowed=1, seed=0,
+        full_lux=FULL_LUX, spent=0,
+    ):  # fmt: skip
         self.mode, self.consent, self.nights, self.seed = mode, consent, nights, seed
         self.rescues = rescues
         self.allowed = min(allowed, RESCUES_MAX)
@@ -73,29 +80,34 @@ class Wake:
         while lux_x10(self.ceiling, full_lux) > CEILING_LUX_X10:
             self.ceiling -= 100
         self.cost_x10 = self._cost()
-        self.dose_x10 = min(rescues, RESCUES_MAX) * self.cost_x10
+        self.spent = max(spent, min(rescues, RESCUES_MAX) * self.cost_x10)
         self.ramp = Ramp()
         self.person = None
         self.a = self.b = self.c = 0  # the values of the event that `feed` returned
         self.top = 0  # highest level in this epoch
         self.slept = self.held = self.calm = self.quiet = 0  # epochs; all but `slept` in a row
+        self.peaks = array("h", [0] * ROOF_EPOCHS)  # highest 5 s rate of each epoch, bpm x10
+        self.roof_x10 = 0  # the highest of them before the rescue that runs
+        self.high = False
         self.dark = BLIND_EPOCHS  # epochs since any light
-        self.since = 0 if rescues else BETWEEN_EPOCHS  # epochs since the last rescue
-        self.free_s = -1 if rescues else 0  # no rescue before this second; -1: an hour from now
+        # Born after a rescue and a reset, it needs 70 min of sleep, which is more than these:
+        self.since, self.free_s = (
+            BETWEEN_EPOCHS,
+            0,
+        )  # epochs since a rescue; none before this second
         self.run = 0  # epoch of the rescue that runs, lit or not; 0 none
         self.lit = self.shining = False  # in this rescue; and its light has no reason to stop yet
         self.peak = self.ended = self.outcome = 0
+        self.used = 0  # light of the rescue so far
+        self.asked = 0  # epochs that light asked for may still shine
+
+    def _epoch_cost(self, level):
+        return min(lux_x10(level, self.full_lux) * wire.EPOCH_S, DOSE_X10)
 
     def _cost(self):
-        """Return the most a whole rescue can cost, lux s x10.
-
-        L* rises evenly and luminance is convex in it, so a fade of at most 5 min costs no more
-        than half its height.
-        """
-        top = lux_x10(self.ceiling, self.full_lux)
-        steps = range(1, RAISE_EPOCHS + 1)
-        up = sum(lux_x10(self.ceiling * i // RAISE_EPOCHS, self.full_lux) for i in steps)
-        return (up + HOLD_EPOCHS * top) * wire.EPOCH_S + top * 150
+        """Return the most a whole rescue can cost, even if its fade is late and then cut."""
+        up = sum(self._epoch_cost(self.ceiling * i // RAISE_EPOCHS) for i in range(RAISE_EPOCHS))
+        return up + (HOLD_EPOCHS + 2 + FADE_EPOCHS) * self._epoch_cost(self.ceiling)
 
     # --- the light ------------------------------------------------------------------------------
 
@@ -112,10 +124,45 @@ class Wake:
         ramp = self.ramp
         return bool(ramp.level or ramp.goal or (self.person and self.person.active()))
 
+    def shine(self, level):
+        """Light asked for now, `level` in L*, within the night's limits; return 0 or why not."""
+        goal = max(0, min(level * 100, self.ceiling))
+        if goal and self.rescues == NO_MORE:
+            return wire.WHY_BUTTON
+        self._stop(wire.WHY_AWAKE)  # a rescue whose sleeper asks for light is over,
+        self._settle()  # and nobody judges it
+        if goal and not self._affords(goal):
+            return wire.WHY_DOSE
+        self.asked = ASKED_EPOCHS if goal else 0
+        self._charge(self._epoch_cost(goal))  # the one that a reset would forget
+        self.ramp.aim(goal, ASKED_MS if goal else FADE_MS)
+        return 0
+
+    def _affords(self, goal):
+        """Say whether the night has light for a minute more at `goal`, or here, and for a fade."""
+        most_x10 = (FADE_EPOCHS + 2) * self._epoch_cost(max(goal, self.ramp.level))
+        return self.spent + most_x10 <= DOSE_X10
+
+    def _end_asked(self):
+        """Let light that was asked for go when its hour or the night's light is used up."""
+        self.asked -= 1
+        if not self.asked or not self._affords(self.ramp.goal):
+            self.ended = wire.WHY_DOSE if self.asked else wire.WHY_DONE
+            self.asked = 0
+            self.ramp.fade()
+
+    def press(self, now_s):
+        """The button: a dawn that shines is put off, any other light ends for the night."""
+        if self.person and self.person.active() and not self.ramp.level:
+            self.person.snooze(now_s)
+        else:
+            self.off(now_s)
+
     def off(self, now_s):
         """The button: dark at once and for the rest of the night; `rescues` says so."""
         self._stop(wire.WHY_BUTTON)
         self.ramp.cut()
+        self.asked = 0
         if self.person:
             self.person.off(now_s)
         self.rescues = NO_MORE
@@ -136,8 +183,8 @@ class Wake:
         """
         self.mark(epoch)
         self._count(epoch)
-        if self.free_s < 0:
-            self.free_s = now_s + BETWEEN_S
+        if self.asked:
+            self._end_asked()
         if self.run:
             self._watch(epoch, now_s)
         code = self._decide(epoch, now_s) if loop else 0
@@ -146,22 +193,34 @@ class Wake:
 
     def _count(self, epoch):
         """Keep count of sleep, light and calm."""
+        epochs = max(1, (self.ramp.silent_ms + 15_000) // EPOCH_MS)  # more if none was fed
+        cost_x10 = epochs * self._epoch_cost(epoch.light * 100)
         self.ramp.heard()
-        self.dose_x10 += lux_x10(epoch.light * 100, self.full_lux) * wire.EPOCH_S
+        self.used += cost_x10
+        if not (self.run and self.lit):
+            self._charge(cost_x10)
         self.slept += epoch.stage != wire.W and epoch.stage != wire.UNSCORED
         self.held = self.held + 1 if epoch.p_w >= AWAKE else 0
         self.dark = 0 if epoch.flags & wire.F_LIGHT else self.dark + 1
         self.since += 1
-        surge = max(epoch.hr_x10) - epoch.base_bpm * 10
+        if not self.run:
+            self.roof_x10 = max(self.peaks)
+        self.peaks[epoch.index % ROOF_EPOCHS] = peak = max(epoch.hr_x10)
+        surge = peak - epoch.base_bpm * 10
+        self.high = epoch.hr_bpm_x10 > self.roof_x10 + CLIMB_X10
         self.calm = self.calm + 1 if epoch.hr_bpm_x10 and surge < SURGE_X10 else 0
         self.quiet = self.quiet + 1 if epoch.score < QUIET else 0
+
+    def _charge(self, cost_x10):
+        """Take `cost_x10` (lux s x10) off the night's light."""
+        self.spent = min(self.spent + cost_x10, 2 * DOSE_X10)
 
     def _watch(self, epoch, now_s):
         """Follow the rescue that runs: stop its light as soon as there is a reason to."""
         self.run += 1
-        if self.run <= LIT_EPOCHS or self.ramp.level:
+        if self.run <= LIT_EPOCHS or epoch.light:
             self.since, self.free_s = 0, now_s + BETWEEN_S
-        if self.held >= HELD_EPOCHS:
+        if self.awake():
             self.outcome = wire.WOKE
             self._stop(wire.WHY_AWAKE)
         elif self._deaf(epoch):
@@ -172,6 +231,10 @@ class Wake:
             self._stop(wire.WHY_SETTLED)
         elif self.run > RAISE_EPOCHS + HOLD_EPOCHS:
             self._stop(wire.WHY_DONE)
+
+    def awake(self):
+        """The arousal flag: wake held for a minute, or a heart above the loop's own surges."""
+        return self.held >= HELD_EPOCHS or self.high
 
     def _deaf(self, epoch):
         worn = epoch.flags & wire.F_WORN
@@ -199,6 +262,8 @@ class Wake:
         self.lit = self.shining = not self.c
         if self.c:
             return wire.REFUSED_RESCUE
+        self._charge(self.cost_x10)  # the most it can cost, before any light
+        self.used = 0
         self.ramp.aim(self.ceiling, RAISE_EPOCHS * EPOCH_MS)
         self.c = self.rescues
         return wire.RESCUE
@@ -221,7 +286,7 @@ class Wake:
             return wire.WHY_CAP
         if self.since < BETWEEN_EPOCHS or now_s < self.free_s:
             return wire.WHY_BETWEEN
-        return wire.WHY_DOSE if self.dose_x10 + self.cost_x10 > DOSE_X10 else 0
+        return wire.WHY_DOSE if self.spent + self.cost_x10 > DOSE_X10 else 0
 
     def _left_out(self):
         """Return why the light stays out of the rescue that begins; 0: it shines."""
@@ -246,5 +311,12 @@ class Wake:
         if self.run <= JUDGE_EPOCHS:
             return 0
         self.a, self.b, self.c = epoch.score, self.run * wire.EPOCH_S, int(self.lit)
-        self.run = 0
+        self._settle()
         return self.outcome
+
+    def _settle(self):
+        """End the rescue that runs; what it cost, with the epoch that runs, is known by now."""
+        if self.run and self.lit:
+            used_x10 = self.used + self._epoch_cost(max(self.top, self.ramp.level))
+            self._charge(min(used_x10, self.cost_x10) - self.cost_x10)
+        self.run = 0

@@ -28,6 +28,7 @@ HEART_RATE_MEASUREMENT = const(0x2A37)
 
 # --- requests and answers -------------------------------------------------------------------
 # request: opcode u8, tag u8, body          answer: opcode | 0x80, tag, status u8, body
+# A request with tag 0 is done and not answered.
 
 HELLO = const(
     0x01
@@ -43,6 +44,8 @@ GET = const(0x09)  # key u8 -> value
 SET = const(0x0A)  # key u8, value
 STOP = const(0x0B)  # forget the running READ
 LAMP_OFF = const(0x0C)  # dark now, for the rest of the night
+BONDS = const(0x0D)  # -> entries of BOND_ENTRY
+UNBOND = const(0x0E)  # BOND_ENTRY: forget that peer
 
 ANSWER = const(0x80)
 
@@ -55,17 +58,6 @@ MISMATCH = const(5)  # the hash is not this night's
 FAULT = const(6)
 TOO_FAST = const(7)
 
-STATUS_NAMES = (
-    "ok",
-    "bad request",
-    "not found",
-    "refused",
-    "busy",
-    "hash mismatch",
-    "lamp fault",
-    "too fast",
-)
-
 # `data` carries: offset u32, then bytes of the night from there on.
 DATA_HEADER = "<I"
 DATA_HEADER_SIZE = const(4)
@@ -76,6 +68,9 @@ NIGHT_ENTRY_SIZE = const(15)
 ENTRY_OPEN = const(1)  # still being written
 ENTRY_SYNCED = const(2)  # some host holds it
 
+# slot, address type and address of a bonded peer
+BOND_ENTRY = "<B7s"
+
 HELLO_LAYOUT = "<BBBBBBBHI"
 
 # state, mode, stage, confidence, hr_bpm_x10, score, light (L*), quality, night id, epoch index
@@ -84,6 +79,12 @@ STATUS_LAYOUT = "<BBBBHBBBHH"
 KEY_MODE = const(1)  # u8
 KEY_CONSENT = const(2)  # policy version u8, unix_s u32; all zero withdraws
 KEY_LIVE = const(3)  # u8: 1 lets Heart Rate be notified live
+KEY_LIGHT = const(4)  # level u8 (L*): light now, within the night's limits; 0 fades it
+# level u8 (L*), window u8 (min), then deadlines unix_s u32, ascending; empty: none
+KEY_DAWN = const(5)
+KEY_WIND_DOWN = const(6)  # level u8 (L*), minutes u8 (to 60)
+KEY_RESCUES = const(7)  # u8: rescues allowed a night, 1 to 3
+KEY_FULL_LUX = const(8)  # u16: lux at the pillow at L* 100, measured once
 
 # What the sleeper consents to (dreamlamp/consent.py has the words). A new policy asks again.
 POLICY = const(1)
@@ -96,7 +97,6 @@ SAFE = const(2)
 OFF = const(0)  # modes
 OBSERVE = const(1)
 ACT = const(2)
-MODE_NAMES = ("off", "observe", "act")
 
 KIT_HEART = const(1)
 KIT_EEG = const(2)
@@ -109,7 +109,6 @@ N2 = const(2)  # the heart kit cannot tell N1 from N2 and says N2 for both ("lig
 N3 = const(3)
 R = const(5)
 UNSCORED = const(9)
-STAGE_NAMES = {0: "W", 1: "N1", 2: "N2", 3: "N3", 5: "R", 9: "unscored"}
 
 # --- a night, frame by frame --------------------------------------------------------------------
 # frame: type u8, length u8, payload, crc32 u32 over type..payload, seeded with the night's id.
@@ -161,26 +160,7 @@ MODE_SET = const(14)  # a: mode
 CLOCK_SET = const(15)
 SYNC_BEGAN = const(16)
 FLASH_FAULT = const(17)  # a: sector, b: retries
-EVENT_NAMES = (
-    "?",
-    "worn",
-    "unworn",
-    "button",
-    "sensor fault",
-    "samples lost",
-    "log full",
-    "loop",
-    "rescue",
-    "rescue refused",
-    "settled",
-    "woke",
-    "no response",
-    "light off",
-    "mode set",
-    "clock set",
-    "sync began",
-    "flash fault",
-)
+DAWN = const(18)  # a: level (L*), b: seconds to the deadline, c: 0, or why it cannot come (WHY_*)
 
 # why the light stays dark or goes dark: value c of REFUSED_RESCUE, LIGHT_OFF
 WHY_MODE = const(1)  # mode off
@@ -200,38 +180,16 @@ WHY_THIRD = const(14)  # the dark third: the sleeper agreed to it
 WHY_SETTLED = const(15)  # the sleeper settled
 WHY_DONE = const(16)  # the profile ran to its end
 WHY_CLOCK = const(17)  # the time is not known
-WHY_NAMES = (
-    "?",
-    "mode off",
-    "observing only",
-    "no consent to this policy",
-    "too few nights of baseline",
-    "too few nights of observing",
-    "button",
-    "rescues of the night used up",
-    "too soon after the last",
-    "too little sleep so far",
-    "light of the night used up",
-    "blind to its own light",
-    "awake",
-    "no signal",
-    "dark third",
-    "settled",
-    "ran to its end",
-    "clock unknown",
-)
 
 # kinds of loop
 CYCLE = const(1)  # returns again and again to the same surge
 HOLD = const(2)  # held on a plateau that will not come down
-KIND_NAMES = ("none", "cycle", "hold")
 
 # why a night ended
 END_BUTTON = const(1)
 END_UNWORN = const(2)
 END_FULL = const(3)
 END_LOST = const(4)  # closed at a later boot
-END_NAMES = ("open", "button", "unworn", "flash full", "closed at boot")
 
 # epoch flags
 F_WORN = const(1)

@@ -79,7 +79,7 @@ class Radio:
     def config(self, *names, **values):
         if names:
             if names[0] == "mac":
-                return 0, unhexlify(world.address)
+                return 0, unhexlify(address())
             if names[0] not in self.settings:
                 raise ValueError("unknown config param")
             return self.settings[names[0]]
@@ -185,7 +185,7 @@ class Radio:
         self.sock.setsockopt(6, 1, 1)  # TCP_NODELAY: a small frame must not wait for the next
         self.credits = BUFFERS
         time.watch(self.sock, self.readable)
-        self.tell("up", {"address": world.address})
+        self.tell("up", {"address": address()})
 
     def close(self):
         if self.sock is not None:
@@ -292,6 +292,11 @@ ONE = Radio()
 def BLE():
     """The chip's only radio, however often it is asked for."""
     return ONE
+
+
+def address():
+    """This world's lamp's address: Espressif's prefix, then the seed."""
+    return "24DCC3%06X" % (world.seed & 0xFFFFFF)
 
 
 def text(data):

@@ -2,7 +2,9 @@
 
 NVS lives in nvs.json (bytes as hex); what was not committed is lost. A partition behaves as
 observed on a real image: `writeblocks` with an offset only clears bits, without one it erases
-the block first. Times are charged to `time`.
+the block first. Times are charged to `time`; a power cut that falls within an operation tears it
+where it was. Not modelled: cells half charged that decay at the next power-up (each boot is a
+process of its own; flash.py itself does it).
 """
 
 import binascii
@@ -10,10 +12,12 @@ import json
 import time
 
 import world
-from flash import Flash
+from flash import DONE, NOTHING, PREFIX, TORN, Flash, PowerCut
 
 ERASE_US, PAGE_US, PAGE, READ_US_PER_KB = 45000, 700, 256, 100
-NOT_FOUND, WRONG_TYPE = -4354, -4355
+SECTORS, SECTOR = 384, 4096
+NOT_FOUND = -4354
+TEARS = (NOTHING, PREFIX, TORN, DONE)
 
 
 def _stored():
@@ -78,12 +82,30 @@ class Partition:
 
     TYPE_APP, TYPE_DATA = 0, 1
     BOOT, RUNNING = 0, 1
-    SECTORS, SECTOR = 384, 4096
 
     def __init__(self, label):
         if label != "nights":
             raise OSError(-2, "ENOENT")
-        self._flash = Flash(world.folder + "/flash.bin", self.SECTORS)
+        self._flash = Flash(world.folder + "/flash.bin", SECTORS)
+        world.listeners.append(self._before)
+
+    def _before(self, name, args):
+        if name == "flash_cut":
+            self._flash.cut(*args)
+
+    def _spend(self, us, n, operation, *args):
+        """An operation on n bytes that takes `us`: whole, or torn where the power goes."""
+        cut_ms = world.cut_ms()
+        within_us = (cut_ms - world.now_ms) * 1000 if cut_ms - world.now_ms < 1000 else us
+        if within_us < us:
+            self._flash.cut(0, TEARS[cut_ms & 3], n * max(0, within_us) // us, cut_ms & 255)
+        try:
+            operation(*args)
+        except PowerCut as cut:
+            if within_us < us:
+                world.until(cut_ms)  # the event itself ends it
+            world.die(cut)
+        time.charge_us(us)
 
     @classmethod
     def find(cls, type=0, subtype=0xFF, label=None, block_size=4096):
@@ -92,32 +114,30 @@ class Partition:
         return []
 
     def info(self):
-        size = self.SECTORS * self.SECTOR
+        size = SECTORS * SECTOR
         return (self.TYPE_DATA, 0x40, 0x280000, size, "nights", False)
 
     def readblocks(self, block, buf, offset=0):
         time.charge_us(20 + len(buf) * READ_US_PER_KB // 1024)
-        self._flash.read(block * self.SECTOR + offset, buf)
+        self._flash.read(block * SECTOR + offset, buf)
 
     def writeblocks(self, block, buf, offset=None):
         if offset is None:
-            for i in range((len(buf) + self.SECTOR - 1) // self.SECTOR):
+            for i in range((len(buf) + SECTOR - 1) // SECTOR):
                 self._erase(block + i)
             offset = 0
-        address = block * self.SECTOR + offset
+        address = block * SECTOR + offset
         pages = (address + len(buf) - 1) // PAGE - address // PAGE + 1
-        time.charge_us(pages * PAGE_US)
-        self._flash.program(address, buf)
+        self._spend(pages * PAGE_US, len(buf), self._flash.program, address, buf)
 
     def _erase(self, block):
-        time.charge_us(ERASE_US)
-        self._flash.erase(block)
+        self._spend(ERASE_US, SECTOR, self._flash.erase, block)
 
     def ioctl(self, op, arg):
         if op == 4:
-            return self.SECTORS
+            return SECTORS
         if op == 5:
-            return self.SECTOR
+            return SECTOR
         if op == 6:
             self._erase(arg)
         return 0

@@ -6,22 +6,34 @@ cut leaves behind (`tear`):
 
     NOTHING   the operation had not begun
     PREFIX    the first bytes are done, the rest is untouched
+    SUFFIX    the first bytes are untouched, the rest is done
     TORN      the first bytes are done, in the others only some of the bits moved
     WEAK      it reads as if nothing had happened, but cells are half charged: whatever is put
               there without an erase looks right now and decays until the next power-up
+    FAINT     it reads as done, but from the second power-up on some bits read as before (a
+              program; an erase is WEAK); doing the same again makes it firm
     DONE      the operation is complete, only its caller never hears of it
 
 An erase moves bits to 1 and a program to 0; "some of the bits" is a seeded coin for each. A WEAK
 erase reads blank. Knows no log and no partition table; runs on CPython and MicroPython.
 """
 
-NOTHING, PREFIX, TORN, WEAK, DONE = range(5)
-TEARS = ("nothing", "prefix", "torn", "weak", "done")
+NOTHING, PREFIX, SUFFIX, TORN, WEAK, FAINT, DONE = range(7)
+TEARS = ("nothing", "prefix", "suffix", "torn", "weak", "faint", "done")
 _CHUNK = 256  # bytes handled at a time, so that the heap never sees a sector
 
 
 class PowerCut(BaseException):
     """The power is gone. Not an Exception: nothing may catch it on the way out."""
+
+
+def _done(tear, whole, n):
+    """Which bytes of `n` an operation has done properly: first, end."""
+    if tear in (None, DONE, FAINT):
+        return 0, n
+    if tear == SUFFIX:
+        return whole, n
+    return 0, whole if tear in (PREFIX, TORN) else 0
 
 
 class Chance:
@@ -52,9 +64,11 @@ class Flash:
         self.wear = bytearray(sectors)  # erases of each sector, up to 255
         self.operations = 0  # programs and erases begun
         self.dead = False
+        self.stuck = {}  # address: bits of that byte which never fall
         self._cut = None
         self._weak = []  # [address, bytes] of half-programmed cells, [sector, None] half erased
         self._decays = []  # the same, programmed over since
+        self._faint = []  # [address, bytes, power-ups since]
 
     def _open(self, path):
         try:
@@ -82,14 +96,18 @@ class Flash:
         self.programs += 1
         self.programmed += len(data)
         tear, whole, chance = self._begin()
-        done = len(data) if tear in (None, DONE) else 0 if tear in (NOTHING, WEAK) else whole
-        self._touch(addr, len(data))
+        first, end = _done(tear, whole, len(data))
+        if tear in (None, DONE):
+            self._heal(addr, data)
+        if tear != NOTHING:
+            self._touch(addr, len(data))
+        before = self._old(addr, len(data)) if tear == FAINT else None
         for at in range(0, len(data), _CHUNK):
             piece = bytearray(data[at : at + _CHUNK])
             old = self._old(addr + at, len(piece))
             for i in range(len(piece)):
-                if at + i < done:
-                    piece[i] &= old[i]
+                if first <= at + i < end:
+                    piece[i] = old[i] & (piece[i] | self.stuck.get(addr + at + i, 0))
                 elif tear == TORN:
                     piece[i] = old[i] & (piece[i] | chance.below(256))
                 else:
@@ -97,6 +115,9 @@ class Flash:
             self._write(addr + at, piece)
         if tear == WEAK:
             self._weak.append([addr, bytes(data)])
+        elif tear == FAINT:
+            changed = bytes([a | b ^ 255 for a, b in zip(data, before)])  # 0 fell just now
+            self._faint.append([addr, changed, 0])
         self._end(tear)
 
     def erase(self, sector):
@@ -106,17 +127,19 @@ class Flash:
         self.erases += 1
         self.wear[sector] = min(255, self.wear[sector] + 1)
         tear, whole, chance = self._begin()
+        tear = WEAK if tear == FAINT else tear
+        first, end = _done(DONE if tear == WEAK else tear, whole, self.sector_size)
         if tear != NOTHING:
             self._forget(sector)
         for at in range(0, self.sector_size, _CHUNK):
             old = self._old(start + at, _CHUNK)
             for i in range(_CHUNK):
-                if tear in (None, DONE, WEAK) or (tear in (PREFIX, TORN) and at + i < whole):
+                if first <= at + i < end:
                     old[i] = 0xFF
                 elif tear == TORN:
                     old[i] |= chance.below(256)
             self._write(start + at, old)
-        if tear in (WEAK, TORN, PREFIX):  # blank or not, this sector holds nothing for long
+        if tear not in (None, NOTHING, DONE):  # blank or not, it holds nothing for long
             self._weak.append([sector, None])
         self._end(tear)
 
@@ -140,6 +163,14 @@ class Flash:
                 old = self._old(where, len(data))
                 self._write(where, bytes([a & b for a, b in zip(old, data)]))
         self._decays = []
+        for faint in self._faint:
+            faint[2] += 1
+            if faint[2] > 1:
+                old = self._old(faint[0], len(faint[1]))
+                self._write(
+                    faint[0],
+                    bytes([a | (b ^ 255) & chance.below(256) for a, b in zip(old, faint[1])]),
+                )
 
     def rot(self, addr, bit):
         """Flip one bit, as radiation and the years do."""
@@ -176,8 +207,16 @@ class Flash:
         self._file.seek(addr)
         self._file.write(data)
 
+    def _heal(self, addr, data):
+        """What is done again is firm."""
+        for faint in list(self._faint):
+            i = faint[0] - addr
+            again = data[i : i + len(faint[1])] if i >= 0 else b""
+            if len(again) == len(faint[1]) and not any(a & ~b for a, b in zip(again, faint[1])):
+                self._faint.remove(faint)
+
     def _touch(self, addr, n):
-        """Whatever is programmed onto weak cells is bound to decay."""
+        """What is programmed onto weak cells is bound to decay."""
         for weak in self._weak:
             if weak[1] is None:
                 hit = weak[0] == addr // self.sector_size
@@ -192,6 +231,7 @@ class Flash:
             for weak in list(many):
                 if sector == (weak[0] if weak[1] is None else weak[0] // self.sector_size):
                     many.remove(weak)
+        self._faint = [f for f in self._faint if f[0] // self.sector_size != sector]
 
     def _rot_sector(self, sector, chance):
         start = sector * self.sector_size

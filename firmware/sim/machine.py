@@ -21,7 +21,8 @@ _sensor = None
 _freq = 160000000
 
 
-def _chip():
+def chip():
+    """The sensor on the bus; None if there is none."""
     global _sensor
     if _sensor is None and world.sensor:
         _sensor = Max30102(world.sensor)
@@ -94,8 +95,8 @@ class Pin:
         if self._id == BUTTON:
             return 0 if world.now_ms < world.button_until_ms else 1
         if self._id == SENSOR_INT:
-            chip = _chip()
-            return chip.irq() if chip else 1
+            device = chip()
+            return device.irq() if device else 1
         return self._level
 
     def irq(self, handler=None, trigger=3, wake=None):
@@ -121,14 +122,14 @@ class I2C:
             time.charge_us(self._timeout_us)
             raise OSError(ETIMEDOUT)
         time.charge_us(n * self._byte_us)
-        chip = _chip()
-        if chip is None or address != 0x57:
+        device = chip()
+        if device is None or address != 0x57:
             raise OSError(ENODEV)
-        return chip
+        return device
 
     def scan(self):
         time.charge_us(112 * self._byte_us)
-        return [0x57] if _chip() and not world.stuck else []
+        return [0x57] if chip() and not world.stuck else []
 
     def readfrom_mem_into(self, addr, memaddr, buf, *, addrsize=8):
         self._start(addr, 3 + len(buf)).read(memaddr, buf)

@@ -37,11 +37,12 @@ class Max30102:
         for i in range(len(self.regs)):
             self.regs[i] = 0
         self.held = 0
+        self.gap_ms_max = 0  # the longest the FIFO waited for its reader
         self.warm_ms = world.NEVER
         self.leds = ()
         self._start()
 
-    def _before(self, name):
+    def _before(self, name, _args):
         """Something is about to change: take the samples that saw the world as it was."""
         self.sample()
         if name == "sensor_reset":
@@ -61,6 +62,7 @@ class Max30102:
                 self.leds = {2: (0,), 3: (0, 1)}.get(mode & 7, ())
         average = 1 << min(5, regs[8] >> 5)
         self.period_us = 1000000 * average // RATES[regs[10] >> 2 & 7]
+        self.read_ms = world.now_ms
         self.clock[0] = world.now_ms + self.period_us // 1000
         self.clock[1] = self.period_us % 1000
 
@@ -166,6 +168,8 @@ class Max30102:
                 value = self.fifo[i % width // 3][regs[6] + i // width & 31]
                 buf[i] = value >> (16 - 8 * (i % 3)) & 255
         regs[6] = (regs[6] + n) & 31
+        self.gap_ms_max = max(self.gap_ms_max, world.now_ms - self.read_ms)
+        self.read_ms = world.now_ms
         self.held = max(0, self.held - n)
         regs[5] = 0
 

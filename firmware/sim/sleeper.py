@@ -97,7 +97,7 @@ def _shine(ring, at: int, n: int, times, period_us: int, foot: int, nxt: int, ki
     light = ptr32(ring)
     clock = ptr32(times)
     pulse = ptr8(_pulse)
-    seed = int(world.seed)
+    seed = int(world.seed) & 0x3FFF  # so that seed * 65537 stays below 2**30
     t: int = clock[0]
     us: int = clock[1]
     span: int = nxt - foot

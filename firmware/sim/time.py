@@ -12,9 +12,11 @@ What the chip would spend is charged by its stand-ins with `charge_us`; in step 
 clock it is slept. The costs: I2C 9 bits a byte at the bus's own rate; flash erase 45 ms a
 sector and program 0.7 ms a page of 256 B (typical, W25Q32JV data sheet, AC characteristics);
 ticks_ms and ticks_us 10 us (a call, measured in an emulated ESP32), so that no busy loop can
-stop time. The firmware's computing is not charged. Knows no chip and no radio.
+stop time; a garbage collection what world.json says (`gc_us`, 0 unless given, because when it
+falls depends on the heap). The firmware's computing is not charged. Knows no chip and no radio.
 """
 
+import gc
 import select
 import sys
 
@@ -25,6 +27,7 @@ AHEAD_MS = 1 << 20
 CALL_US = 10
 LOOK_MS = 20  # of real time, between two looks at the sockets while time runs free
 EPOCH_2000 = 946684800
+STALL_MS = 2000  # the computer was busy elsewhere: the chip did not sleep through that
 
 ticks_add = real.ticks_add
 ticks_diff = real.ticks_diff
@@ -39,9 +42,10 @@ _central = False
 _real0 = 0  # the real clock and the world's when pace was last taken up
 _world0 = 0
 _looked = real.ticks_ms()
-_sockets = []
+_watched = []  # (socket, callback)
 _poll = select.poll()
 on_pass = []  # called with world time at await points; for meters
+_held = 0  # bytes of heap in use at the last await point
 
 
 def _settle():
@@ -57,12 +61,10 @@ def _settle():
 def _pace():
     """In step with the real clock: let the world catch up with it."""
     global _real0, _world0
-    past = real.ticks_diff(real.ticks_ms(), _real0)
-    if past > 1 << 20:
-        _real0 = real.ticks_add(_real0, 1 << 20)
-        _world0 += 1 << 20
-        past -= 1 << 20
-    world.until(_world0 + past)
+    now = real.ticks_ms()
+    past = real.ticks_diff(now, _real0)
+    _real0, _world0 = now, _world0 + min(past, STALL_MS)
+    world.until(_world0)
 
 
 def charge_us(us):
@@ -148,9 +150,14 @@ def mktime(when):
 
 
 def watch(sock, callback):
-    """Call `callback()` at an await point whenever `sock` has something to read."""
-    _sockets.append(callback)
-    _poll.register(sock, select.POLLIN)
+    """Call `callback()` at an await point whenever `sock` has something to read; None: no more."""
+    for pair in list(_watched):
+        if pair[0] is sock:
+            _watched.remove(pair)
+            _poll.unregister(sock)
+    if callback:
+        _watched.append((sock, callback))
+        _poll.register(sock, select.POLLIN)
 
 
 def connected(yes):
@@ -163,11 +170,11 @@ def connected(yes):
 def _look(wait):
     """Serve the sockets, waiting up to `wait` ms of real time for them."""
     global _looked
-    if _sockets:
-        for _ready in _poll.poll(wait):
-            for callback in _sockets:
-                callback()
-            break
+    if _watched:
+        for ready in _poll.poll(wait):
+            for sock, callback in list(_watched):
+                if sock is ready[0]:
+                    callback()
     elif wait:
         real.sleep_ms(wait)
     _looked = real.ticks_ms()
@@ -181,12 +188,21 @@ def wait_ms(ms):
             world.step(min(end, world.fast_until_ms))
             if world.now_ms >= world.fast_until_ms:
                 _settle()
-        if _sockets and real.ticks_diff(real.ticks_ms(), _looked) >= LOOK_MS:
+        if _watched and real.ticks_diff(real.ticks_ms(), _looked) >= LOOK_MS:
             _look(0)
     else:
         _look(min(ms, 50) if ms >= 0 else 50)
         _pace()
         _settle()
+
+
+def _charge_collection():
+    """The heap holds less than at the last await point: a collection took its time."""
+    global _held
+    held = gc.mem_alloc()
+    if held < _held:
+        charge_us(world.gc_us)
+    _held = held
 
 
 def install():
@@ -197,8 +213,12 @@ def install():
 
     def wait(queue, dt):
         wait_ms(dt)
-        if queue.map:  # ThreadSafeFlag waits there
-            wait_io_event(queue, 0)
+        for entry in queue.map.values():  # ThreadSafeFlags wait there
+            if getattr(entry[2], "state", True):
+                wait_io_event(queue, 0)  # only now: the unix port's poll naps 1 ms for them
+                break
+        if world.gc_us:
+            _charge_collection()
         for meter in on_pass:
             meter(world.now_ms)
 

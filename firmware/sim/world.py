@@ -8,18 +8,17 @@ transfer or of a flash write. Knows no chip; those who must know of a change reg
 
 Events, [t_ms, name, ...]: button ms | finger_off | finger_on | motion ms | usb 0/1 |
 bus_fault ms (transfers time out) | bus_stuck (until nine clocks) | sensor_reset (its supply
-dipped) | heat celsius | power_cut [off_ms].
+dipped) | heat celsius | power_cut [off_ms] | flash_cut n [tear, whole] (power goes in the n-th
+flash write or erase from then on, the first being 0; `tear` as flash.py names them by number).
 """
 
 import json
 import os
 
+from flash import PowerCut
+
 NEVER = 2**30 - 1
 POWER_ON, HARD_RESET, WATCHDOG, SOFT_RESET = 1, 2, 3, 5
-
-
-class PowerCut(BaseException):
-    """The supply is gone: nothing after this is written anywhere."""
 
 
 class Stop(BaseException):
@@ -40,6 +39,7 @@ boots = 0
 cause = POWER_ON
 alive = True
 sensor = 0x15  # part number of the sensor on the bus; 0: none
+gc_us = 0  # charged for each garbage collection
 
 finger = True
 usb = True
@@ -50,9 +50,11 @@ fault_until_ms = 0
 stuck = False
 off_ms = 0  # how long the power stays away
 
-listeners = []
+listeners = []  # called with (name, args)
 edges = []
 _light = None
+_duty = 0
+_reason = None  # of the end
 _events = []
 _next = 0
 _stop_ms = _watchdog_ms = _release_ms = NEVER
@@ -62,7 +64,7 @@ _due_ms = 0
 def load(path):
     """Read WORLD; world time goes on where `state.json` of the last boot left it."""
     global folder, seed, outside, realtime, fast_until_ms, now_ms, boot_ms, boots, cause
-    global sensor
+    global sensor, gc_us
     global _events, _next, _stop_ms
     folder = path
     with open(path + "/world.json") as file:
@@ -71,6 +73,7 @@ def load(path):
     seed = spec.get("seed", 1)
     outside = tuple(spec["outside"]) if spec.get("outside") else None
     sensor = spec.get("sensor", sensor)
+    gc_us = spec.get("gc_us", gc_us)
     realtime = bool(spec.get("realtime"))
     if "fast_until_s" in spec:
         fast_until_ms = min(NEVER, spec["fast_until_s"] * 1000)
@@ -98,8 +101,6 @@ def read_state():
 
 def write_state(**more):
     """Leave world time and `more` for the next boot and the host."""
-    if _light is not None:
-        _light.close()
     more.update(world_ms=now_ms + off_ms, boots=boots, fired=_next)
     replace(folder + "/state.json", json.dumps(more))
 
@@ -113,11 +114,13 @@ def replace(path, text):
 
 def log_light(duty):
     """One line of light.log: world ms, duty_u16."""
-    global _light
+    global _light, _duty
     if _light is None:
         _light = open(folder + "/light.log", "a")
     if alive:
+        _duty = duty
         _light.write("%d %d\n" % (now_ms, duty))
+        _light.flush()
 
 
 def _plan():
@@ -129,7 +132,9 @@ def _plan():
 def step(ms):
     """Go forward to `ms`, or only to the first event before it; True if one happened."""
     global now_ms, _next, _release_ms
-    if not alive or ms < _due_ms:
+    if not alive:
+        raise _reason
+    if ms < _due_ms:
         if ms > now_ms:
             now_ms = ms
         return False
@@ -155,10 +160,23 @@ def until(ms):
 
 
 def die(reason):
-    """Nothing moves and nothing is written any more; raises `reason`."""
-    global alive
+    """Nothing moves and nothing is written any more; raises `reason`, again and again."""
+    global alive, _reason
+    if not alive:
+        raise _reason
+    _reason = reason
+    if _duty:
+        log_light(0)  # without a supply, or with the pin afloat and pulled down
     alive = False
     raise reason
+
+
+def cut_ms():
+    """When the power goes next, as far as is known; NEVER."""
+    for i in range(_next, len(_events)):
+        if _events[i][1] == "power_cut":
+            return _events[i][0]
+    return NEVER
 
 
 def guard(ms):
@@ -170,8 +188,10 @@ def guard(ms):
 
 
 def _move(down):
-    for edge in edges:
-        edge(down)
+    """The button's contact closes or opens, and bounces."""
+    for level in (down, not down, down):
+        for edge in edges:
+            edge(level)
 
 
 def happen(name, *args):
@@ -179,7 +199,7 @@ def happen(name, *args):
     global finger, usb, heat_c, stuck, off_ms
     global button_until_ms, motion_until_ms, fault_until_ms, _release_ms
     for listener in listeners:
-        listener(name)
+        listener(name, args)
     if name == "button":
         button_until_ms = _release_ms = now_ms + args[0]
         _move(True)
@@ -199,5 +219,5 @@ def happen(name, *args):
     elif name == "power_cut":
         off_ms = args[0] if args else 0
         die(PowerCut())
-    elif name != "sensor_reset":
+    elif name not in ("sensor_reset", "flash_cut"):  # for their listeners
         raise ValueError("unknown event: %s" % name)

@@ -75,9 +75,11 @@ class Hands:
         """Interrupt every connection, as if host and lamp were out of reach."""
         self.do("cut")
 
-    def passed(self) -> int:
-        """Bytes notified so far."""
-        return self.do("passed")
+    def traffic(self) -> dict[str, list[int]]:
+        """[number, bytes] of the values notified so far, by their characteristic's UUID,
+        and of those "written" to the lamp and "dropped" by the air.
+        """
+        return self.do("traffic")
 
     def close(self) -> None:
         self.file.close()

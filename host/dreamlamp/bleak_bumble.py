@@ -41,8 +41,9 @@ PROPERTIES = (
 
 def use() -> None:
     """Let `BleakScanner` and `BleakClient` come here without being told."""
-    bleak.get_platform_scanner_backend_type = lambda: (Scanner, "bumble")
-    bleak.get_platform_client_backend_type = lambda: (Client, "bumble")
+    place: Any = bleak
+    place.get_platform_scanner_backend_type = lambda: (Scanner, "bumble")
+    place.get_platform_client_backend_type = lambda: (Client, "bumble")
 
 
 class Adapter:
@@ -179,7 +180,8 @@ def errors():
     except att.ATT_Error as error:
         raise BleakGATTProtocolError(error.error_code) from error
     except (core.BaseBumbleError, asyncio.CancelledError, TimeoutError) as error:
-        if isinstance(error, asyncio.CancelledError) and asyncio.current_task().cancelling():
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
             raise
         raise BleakError(f"{type(error).__name__}: {error}") from error
 
@@ -218,11 +220,7 @@ class Client(BaseBleakClient):
                 self.connection.on("disconnection", self.lost)
                 self.peer = Peer(self.connection)
                 await self.peer.request_mtu(MTU)
-                keys = await device.keystore.get(str(self.connection.peer_address))
-                if keys:  # an operating system resumes a bond by itself
-                    await self.connection.encrypt()
-                elif pair:
-                    await self.connection.pair()
+                await self.secure(device, pair)
                 self.services = await self.discover()
         except BaseException:
             if self.connection:
@@ -230,6 +228,22 @@ class Client(BaseBleakClient):
             else:
                 await Adapter.release()
             raise
+
+    async def secure(self, device: Device, pair: bool) -> None:
+        """Resume a bond, as an operating system does by itself; or make one, if told to."""
+        connection = self.alive()
+        name = str(connection.peer_address)
+        keystore = device.keystore
+        assert keystore
+        if await keystore.get(name):
+            try:
+                return await connection.encrypt()
+            except hci.HCI_Error:  # the lamp has forgotten this host
+                if not pair:
+                    raise
+                await keystore.delete(name)
+        if pair:
+            await connection.pair()
 
     def lost(self, _reason: int) -> None:
         if self.connection is None:
@@ -251,9 +265,11 @@ class Client(BaseBleakClient):
             await self.alive().pair()
 
     async def unpair(self) -> None:
+        device = await Adapter.hold()
+        assert device.keystore
         with contextlib.suppress(KeyError):
-            connection = self.alive()
-            await connection.device.keystore.delete(str(connection.peer_address))
+            await device.keystore.delete(str(self.target))
+        await Adapter.release()
 
     def alive(self) -> Connection:
         if self.connection is None:
@@ -268,7 +284,7 @@ class Client(BaseBleakClient):
             service = BleakGATTService(found, found.handle, text(found.uuid))
             collection.add_service(service)
             for c in await found.discover_characteristics():
-                names = [n for i, n in enumerate(PROPERTIES) if c.properties & 1 << i]
+                names: Any = [n for i, n in enumerate(PROPERTIES) if c.properties & 1 << i]
                 characteristic = BleakGATTCharacteristic(
                     c, c.handle, text(c.uuid), names, lambda: self.mtu_size - 3, service
                 )

@@ -9,19 +9,30 @@ import contextlib
 import os
 import struct
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
-from bleak.exc import BleakError
-from lamp import wire
+from bleak.exc import BleakError, BleakGATTProtocolError, BleakGATTProtocolErrorCode
+from lamp import names, wire
+
+from .errors import DreamlampError
 
 NAME = "Dreamlamp"
 SCAN_S = 10.0
-ANSWER_S = 2.0  # a lamp erasing a sector is silent for up to 0.4 s
-TRIES = 3
+# Waits for an answer before the question is put again, which costs nothing: the lamp does it once.
+# A lamp erasing a sector is silent for up to 0.4 s; the hash of a long night takes seconds.
+ANSWER_S = (0.7, 2.0, 5.0)
 
 
-class LampError(Exception):
+CLEAR = (  # ATT errors of a link that is not encrypted as it should be
+    BleakGATTProtocolErrorCode.INSUFFICIENT_AUTHENTICATION,
+    BleakGATTProtocolErrorCode.INSUFFICIENT_ENCRYPTION,
+)
+OUT_OF_REACH = "the lamp is out of reach: come nearer and sync again"
+
+
+class LampError(DreamlampError):
     """Something is wrong with the lamp or the way to it; the text says what to do next."""
 
 
@@ -29,19 +40,28 @@ class LinkLost(LampError):
     """The connection ended; what was fetched is kept and the next sync goes on from there."""
 
 
+class NotPaired(LampError):
+    """The lamp does not know this computer."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"{why}: hold the lamp's button for three seconds, then pair within two minutes"
+        )
+
+
 class Refusal(LampError):
     """The lamp answered a request with another status than ok."""
 
     HINTS = {
-        wire.REFUSED: "hold the lamp's button to open its pairing window, then pair this computer",
+        wire.REFUSED: "hold the lamp's button for three seconds, then pair within two minutes",
         wire.TOO_FAST: "wait ten seconds and try again",
         wire.FAULT: "restart the lamp; its nights are safe",
     }
 
     def __init__(self, opcode: int, status: int) -> None:
         self.status = status
-        names = wire.STATUS_NAMES
-        name = names[status] if status < len(names) else f"status {status}"
+        known = names.STATUS
+        name = known[status] if status < len(known) else f"status {status}"
         hint = self.HINTS.get(status, "update the lamp or this program so that both agree")
         super().__init__(f"the lamp answered request {opcode:#04x} with '{name}': {hint}")
 
@@ -89,12 +109,51 @@ async def connect(
         await link.open()
         yield link
     except BleakError as error:
+        if isinstance(error, BleakGATTProtocolError) and error.code in CLEAR:
+            raise NotPaired("this computer is not paired with the lamp") from error
         if link.lost:
-            raise LinkLost("the lamp is out of reach: come nearer and sync again") from error
-        raise LampError(f"Bluetooth failed ({error}): try again") from error
+            raise LinkLost(OUT_OF_REACH) from error
+        raise LampError(
+            f"Bluetooth failed ({error}): try again; if the lamp was reset, forget it in this "
+            "computer's Bluetooth settings and pair again"
+        ) from error
     finally:
         with contextlib.suppress(BleakError, OSError, TimeoutError):
             await link.client.disconnect()
+
+
+async def pair(name: str | None = None, timeout_s: float = SCAN_S) -> str:
+    """Pair with a lamp whose button was just held; its short name."""
+    link = None
+    try:
+        async with connect(name, timeout_s, pair=True) as link:
+            await link.request(wire.HELLO)
+            return link.name
+    except LampError as error:
+        if link:
+            with contextlib.suppress(BleakError):
+                await link.client.unpair()
+        raise NotPaired("the lamp did not let this computer in") from error
+
+
+@dataclass
+class Bond:
+    """A computer or phone the lamp lets in."""
+
+    slot: int
+    address: str
+    raw: bytes
+
+
+async def bonds(link: "Link") -> list[Bond]:
+    """Whom the lamp lets in."""
+    found = struct.iter_unpack(wire.BOND_ENTRY, await link.request(wire.BONDS))
+    return [Bond(slot, raw[1:].hex(":").upper(), raw) for slot, raw in found]
+
+
+async def revoke(link: "Link", bond: Bond) -> None:
+    """Let it in no more."""
+    await link.request(wire.UNBOND, struct.pack(wire.BOND_ENTRY, bond.slot, bond.raw))
 
 
 class Link:
@@ -127,11 +186,11 @@ class Link:
         async with self.turn:
             self.tag = self.tag % 255 + 1
             key, message = (opcode, self.tag), bytes((opcode, self.tag)) + body
-            for _ in range(TRIES):
+            for patience in ANSWER_S:
                 answer = self.waiting[key] = asyncio.get_running_loop().create_future()
                 try:
                     await self._write(message)
-                    status, *_ = got = await asyncio.wait_for(answer, ANSWER_S)
+                    status, *_ = got = await asyncio.wait_for(answer, patience)
                     break
                 except TimeoutError:
                     continue
@@ -143,10 +202,15 @@ class Link:
             raise Refusal(opcode, status)
         return got[1:]
 
-    async def _write(self, message: bytes) -> None:
+    async def tell(self, opcode: int, body: bytes = b"") -> None:
+        """Send a request that is not answered: tag 0, in a write without response."""
+        async with self.turn:
+            await self._write(bytes((opcode, 0)) + body, response=False)
+
+    async def _write(self, message: bytes, response: bool = True) -> None:
         if self.lost:
-            raise LinkLost("the lamp is out of reach: come nearer and sync again")
-        await self.client.write_gatt_char(wire.CONTROL_UUID, message, response=True)
+            raise LinkLost(OUT_OF_REACH)
+        await self.client.write_gatt_char(wire.CONTROL_UUID, message, response=response)
 
     def _answered(self, _, value: bytearray) -> None:
         if len(value) < 3 or not value[0] & wire.ANSWER:
@@ -165,6 +229,5 @@ class Link:
         self.data.put_nowait(None)
         for future in self.waiting.values():
             if not future.done():
-                future.set_exception(
-                    LinkLost("the lamp is out of reach: come nearer and sync again")
-                )
+                future.set_exception(LinkLost(OUT_OF_REACH))
+                future.exception()  # told, even if the one who waited has gone

@@ -21,6 +21,8 @@ from .link import LampError, Link, LinkLost, Refusal
 
 WINDOW = 4096  # bytes granted ahead; no more than these can be sent in vain
 SILENCE_S = 0.5  # without data for so long, the window's tail was lost: ask again
+SILENCES = 8  # so often, then give up
+SILENCE = (-1, b"")
 
 Progress = Callable[["Entry", int], None]
 
@@ -68,9 +70,15 @@ class Result:
 
 
 async def sync(
-    link: Link, library: Path, progress: Progress = lambda entry, have: None
+    link: Link,
+    library: Path,
+    progress: Progress = lambda entry, have: None,
+    now: Callable[[], float] = time.time,
 ) -> list[Result]:
-    """Fetch every night the lamp has that `library` has not; the results, oldest first."""
+    """Fetch every night the lamp has that `library` has not; the results, oldest first.
+
+    The lamp is told that it is `now()`, Unix seconds.
+    """
     library.mkdir(parents=True, exist_ok=True, mode=0o700)
     hello = Hello(*struct.unpack(wire.HELLO_LAYOUT, await link.request(wire.HELLO)))
     if hello.protocol != wire.PROTOCOL:
@@ -78,16 +86,15 @@ async def sync(
             f"the lamp speaks protocol {hello.protocol}, this program {wire.PROTOCOL}: "
             "update the older of the two"
         )
-    clock = await set_time(link, hello)
+    clock = await set_time(link, hello, now())
     results = []
     for entry in await nights(link):
         results.append(await Fetch(link, library, entry, clock, progress).run())
     return results
 
 
-async def set_time(link: Link, hello: Hello) -> dict:
+async def set_time(link: Link, hello: Hello, unix_s: float) -> dict:
     """Tell the lamp the time; how its seconds and ours belong together, for the sidecar."""
-    unix_s = time.time()
     offset_min = time.localtime(unix_s).tm_gmtoff // 60
     await link.request(wire.SET_TIME, struct.pack("<Ih", int(unix_s), offset_min))
     return {
@@ -127,13 +134,14 @@ class Fetch:
         self.early: dict[int, bytes] = {}  # what came after a gap
         self.granted = 0  # the byte up to which the lamp may send
         self.seen = 0  # the furthest byte it has sent
+        self.silences = 1  # times nothing came
         self.result = Result(entry.night, self.path, "complete", entry.length)
 
     async def run(self) -> Result:
         if self.path.exists() and self.path.stat().st_size == self.entry.length:
             return await self.keep()
         for _ in range(2):
-            await self.fill(self.entry.length)
+            # where the flash has rotted, fewer bytes are left than the entry says
             length, sha = struct.unpack(
                 "<I32s", await self.link.request(wire.DIGEST, struct.pack("<H", self.entry.night))
             )
@@ -195,29 +203,57 @@ class Fetch:
         self.granted = offset + credit
         self.seen = min(self.seen, self.granted)
         body = struct.pack("<HII", self.entry.night, offset, credit)
-        await self.link.request(wire.READ, body)
+        # data is answer enough; only after a silence it matters what the lamp has to say
+        await (self.link.request if self.silences else self.link.tell)(wire.READ, body)
 
     async def receive(self, file) -> None:
         """Take what has come; write what is next to what is there."""
         try:
-            got = await asyncio.wait_for(self.link.data.get(), SILENCE_S)
-        except TimeoutError:
+            got = self.link.data.get_nowait()
+        except asyncio.QueueEmpty:
+            got = await self.wait()
+        if got == SILENCE:
+            self.silences += 1
+            if self.silences > SILENCES:
+                raise LampError(
+                    f"the lamp sends no more of night {self.entry.night}: unplug it, plug it in, "
+                    "and sync again; what was fetched is kept"
+                )
             self.early.clear()
             self.granted = self.seen = self.have
             return
         if got is None:
+            self.link.data.put_nowait(None)
             raise LinkLost("the lamp went out of reach: come nearer; sync goes on from here")
+        self.silences = 0
         offset, data = got
         self.seen = offset + len(data)
-        if offset + len(data) <= self.have or offset in self.early:
-            self.result.resent += len(data)
-            return
-        self.early[offset] = data
-        while data := self.early.pop(self.have, b""):
+        if offset == self.have and not self.early:
             file.write(data)
             self.have += len(data)
             self.result.fetched += len(data)
+            self.progress(self.entry, self.have)
+            return
+        if offset in self.early:
+            self.result.resent += len(self.early[offset])
+        self.early[offset] = data
+        for start in sorted(self.early):
+            if start > self.have:
+                break
+            data = self.early.pop(start)
+            new = data[self.have - start :]
+            file.write(new)
+            self.have += len(new)
+            self.result.fetched += len(new)
+            self.result.resent += len(data) - len(new)
         self.progress(self.entry, self.have)
+
+    async def wait(self) -> tuple[int, bytes] | None:
+        """The next of the stream; None: the link ended."""
+        try:
+            return await asyncio.wait_for(self.link.data.get(), SILENCE_S)
+        except TimeoutError:
+            return SILENCE
 
     async def settle(self, sha: bytes) -> Result:
         """The bytes are right: name the file, tell the lamp."""

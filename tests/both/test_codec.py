@@ -47,10 +47,10 @@ def check(beats, n, out):
 
 def test_beats_survive():
     chance, out = Chance(1), bytearray(255)
-    for n in (0, 1, 2, 29, 35, 60):
+    for n, ibi in ((0, 0), (1, 299), (1, 1400), (2, 929), (29, 930), (35, 850), (60, 500)):
         for wild in (0, 5, 60):
-            for t in (-400, 0, 1023, 1024, -32768):
-                beats, m = heart(chance, n, t, 850, wild)
+            for t in (-800, -400, 0, 600, 1100, -32768):
+                beats, m = heart(chance, n, t, ibi, wild)
                 assert check(beats, m, out) <= 3 + codec.BEATS_BYTES
 
 

@@ -109,6 +109,16 @@ def test_late_ticks_and_jumping_clocks_take_no_larger_step():
         before = level
 
 
+def test_it_goes_on_when_the_millisecond_clock_wraps():
+    ramp, now = Ramp(), 2**30 - 30_000
+    ramp.tick(now)
+    ramp.aim(1000, 60_000)
+    for _ in range(1300):
+        now = (now + 50) & 0x3FFFFFFF
+        ramp.tick(now)
+    assert now < 2**30 // 2 and ramp.level == 1000
+
+
 def test_early_ticks_do_not_hurry_it():
     ramp = Ramp()
     ramp.aim(6000, 160)

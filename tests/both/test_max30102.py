@@ -121,6 +121,46 @@ def test_a_short_bus_fault_loses_nothing():
     assert abs(n - 200) <= 3, n
 
 
+def test_what_a_long_bus_fault_cost_is_counted():
+    driver = sensor()
+    n, lost = take(driver, 2000), 0
+    world.happen("bus_fault", 5000)
+    end = world.now_ms + 8000
+    while world.now_ms < end:
+        time.sleep_ms(200)
+        n += driver.read_into(BUF)
+        lost += driver.lost
+        assert driver.marks & wire.M_LOST or not driver.lost
+    assert lost > 150 and abs(n + lost - 500) <= 15, (n, lost)
+
+
+def test_a_burst_that_fails_half_way_is_counted_as_lost():
+    driver = sensor()
+    n, lost, start = take(driver, 2000), 0, world.now_ms
+    bus, reads = driver._bus, [0]
+
+    class Breaks:
+        """The third transfer fails: the first 16 samples of 30 are read and gone."""
+
+        writeto_mem = bus.writeto_mem
+
+        def readfrom_mem_into(self, address, register, buf):
+            reads[0] += 1
+            if reads[0] == 3:
+                raise OSError(110)
+            bus.readfrom_mem_into(address, register, buf)
+
+    driver._bus = Breaks()
+    time.sleep_ms(600)
+    n = driver.read_into(BUF)
+    assert n == 0 and driver.errno == 110
+    for _burst in range(3):
+        time.sleep_ms(200)
+        n += driver.read_into(BUF)
+        lost += driver.lost
+    assert lost in (16, 17) and abs(n + lost - (world.now_ms - start) // 20) <= 2, (n, lost)
+
+
 def test_after_three_faults_the_bus_is_made_anew():
     driver = sensor()
     take(driver, 1000)

@@ -39,28 +39,7 @@ def frames(log, night):
 
 def begin(log, boot_number=3):
     night = log.open_night()
-    first = struct.pack(
-        wire.BOOT_LAYOUT,
-        night,
-        boot_number,
-        1,
-        77,
-        1,
-        0,
-        1,
-        0,
-        1,
-        1,
-        50000,
-        0,
-        0,
-        40,
-        0,
-        0,
-        1,
-        254,
-        0,
-    )
+    first = struct.pack("<HHBI", night, boot_number, 1, 77) + bytes(17)
     assert log.append(wire.NIGHT, first, len(first))
     return night
 
@@ -79,11 +58,10 @@ def test_a_frame_is_the_one_of_wire():
 
 
 def test_a_night_is_read_in_windows_of_any_size():
-    flash = chip()
-    log = boot(flash)
+    log = boot(chip(5))
     night = begin(log)
-    write(log, 60)
-    whole = bytearray(6000)
+    write(log, 40)
+    whole = bytearray(2500)
     total = log.read(night, 0, whole)
     for window in (1, 7, 244, 1000):
         buf, got = bytearray(window), b""
@@ -115,7 +93,7 @@ def test_a_reset_goes_on_in_the_same_night():
     ]
     log = boot(flash)
     assert log.open_id == 0 and frames(log, night)[-1] == (wire.END, b"\x01" + bytes([65, 0]))
-    assert log.stats["rot"] == log.stats["torn"] == 0
+    assert log.rot == log.torn == 0
 
 
 def test_a_crash_loop_that_writes_nothing_takes_nothing():
@@ -139,8 +117,7 @@ def test_entries_tell_each_night():
     write(log, 2)
     for log in (log, boot(flash)):  # noqa: B020
         a, b = log.entries()
-        assert a == (one, 45 + 30 * 57 - 11 + 9, 30, 0, 3, 77) or a[0] == one
-        assert a[1] == log.digest(one)[0] and a[2:] == (30, 0, 3, 77)
+        assert a[:2] == (one, log.digest(one)[0]) and a[2:] == (30, 0, 3, 77)
         assert b == (two, log.digest(two)[0], 2, wire.ENTRY_OPEN, 4, 77)
 
 

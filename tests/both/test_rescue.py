@@ -53,6 +53,13 @@ def test_it_stops_when_wake_is_held_for_a_minute_and_not_on_one_surge():
     assert bed.sleep(JUDGE_EPOCHS - 8) == wire.WOKE
 
 
+def test_it_stops_when_the_heart_climbs_above_the_loops_own_surges():
+    bed = lit()
+    assert bed.sleep(hr_bpm_x10=730) == 0
+    assert bed.sleep(hr_bpm_x10=731) == wire.LIGHT_OFF
+    assert bed.wake.c == wire.WHY_AWAKE
+
+
 def test_it_gives_up_when_the_score_is_quiet_or_no_surge_came_for_a_period():
     bed = lit()
     bed.sleep(score=20)

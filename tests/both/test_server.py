@@ -3,7 +3,7 @@
 import hashlib
 import struct
 
-from lamp import server, wire
+from lamp import names, server, wire
 
 FRIEND = (True, True, True)
 STRANGER = (True, False, False)
@@ -47,8 +47,8 @@ class Night:
     def __init__(self):
         self.epoch = wire.Epoch()
 
-    def set_mode(self, mode):
-        self.mode = mode
+    def set(self, key, value):
+        setattr(self, key, value)
 
     def clock_set(self, unix_s, offset_min):
         self.clock = unix_s, offset_min
@@ -66,7 +66,10 @@ class Clock:
 
 class Settings(dict):
     def set(self, key, value):
-        self[key] = value
+        if value is None:
+            self.pop(key, None)
+        else:
+            self[key] = value
 
 
 def made():
@@ -78,7 +81,7 @@ TAG = [0]
 
 def ask(lamp, opcode, body=b"", peer=FRIEND):
     """Status and body of the answer."""
-    TAG[0] = (TAG[0] + 1) & 255
+    TAG[0] = TAG[0] % 255 + 1
     answer = bytes(lamp.handle(bytes((opcode, TAG[0])) + body, peer))
     assert answer[0] == opcode | wire.ANSWER and answer[1] == TAG[0]
     return answer[2], answer[3:]
@@ -176,16 +179,31 @@ def test_time_and_settings_are_checked_before_they_are_taken():
 
 def test_an_armed_lock_serves_a_known_peer_only():
     lamp = made()
-    lamp.armed = True
     for opcode in lamp.requests:
+        lamp.failed = 0
         assert ask(lamp, opcode, peer=STRANGER)[0] == wire.REFUSED
     assert ask(lamp, wire.HELLO)[0] == wire.OK
+
+
+def test_bonds_are_listed_and_revoked():
+    lamp = made()
+    lamp.bonds.open(0)
+    lamp.clock.now = 1
+    lamp.bonds.put(1, b"address", b"secret", 1)
+    status, body = ask(lamp, wire.BONDS)
+    assert status == wire.OK and struct.unpack(wire.BOND_ENTRY, body) == (0, b"address")
+    assert ask(lamp, wire.UNBOND, b"\x01address")[0] == wire.NOT_FOUND
+    assert ask(lamp, wire.UNBOND, body)[0] == wire.OK
+    assert ask(lamp, wire.BONDS) == (wire.OK, b"")
 
 
 def test_a_fault_of_the_flash_is_an_answer():
     lamp = made()
     lamp.log.broken = True
     assert ask(lamp, wire.DIGEST, b"\x01\x00")[0] == wire.FAULT
+    assert ask(lamp, wire.READ, struct.pack("<HII", 1, 0, 100))[0] == wire.OK
+    assert stream(lamp) == {}
+    assert ask(lamp, wire.READ, struct.pack("<HII", 0, 0, 100))[0] == wire.NOT_FOUND
 
 
 def test_too_many_failures_are_cut_short_until_time_has_passed():
@@ -210,6 +228,16 @@ def test_any_bytes_get_a_status():
             request = bytes((1 + state % 12,)) + request[1:]
         lamp.failed = 0
         answer = lamp.handle(request, FRIEND)
-        assert len(answer) >= 3 and answer[2] < len(wire.STATUS_NAMES)
-        assert answer[2] != wire.FAULT
+        if len(request) > 1 and not request[1]:
+            assert len(answer) == 0
+        else:
+            assert len(answer) >= 3 and answer[2] < len(names.STATUS)
+            assert answer[2] != wire.FAULT
         stream(lamp)
+
+
+def test_a_request_with_tag_0_is_done_and_not_answered():
+    lamp = made()
+    request = bytes((wire.READ, 0)) + struct.pack("<HII", 1, 0, 100)
+    assert len(lamp.handle(request, FRIEND)) == 0 and len(stream(lamp)) == 1
+    assert len(lamp.handle(request, FRIEND)) == 0 and len(stream(lamp)) == 1

@@ -96,6 +96,11 @@ def test_a_sleeper_who_is_awake_or_not_heard_is_left_in_the_dark():
         assert bed.shine(100) == 0
 
 
+def test_the_limits_are_what_the_texts_say():
+    assert EARLY_EPOCHS * wire.EPOCH_S == 70 * 60
+    assert BETWEEN_EPOCHS * wire.EPOCH_S >= 60 * 60 + wire.EPOCH_S
+
+
 def test_the_first_seventy_minutes_are_counted_in_sleep():
     bed = Bed()
     bed.sleep(500, stage=wire.W)
@@ -137,7 +142,7 @@ def test_sixty_minutes_lie_between_two_rescues_by_epochs_and_by_the_clock():
 
 
 def test_after_a_reset_it_is_dark_and_remembers_its_rescues():
-    bed = Bed(rescues=1, allowed=2)
+    bed = Bed(rescues=1, allowed=2, ceiling=20)
     assert bed.shine(10) == 0 and not bed.wake.active()
     bed.sleep(EARLY_EPOCHS)
     assert bed.loop() == 0

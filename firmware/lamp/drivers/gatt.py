@@ -7,6 +7,7 @@ a few ms later, so there is no rate in here.
 
 import asyncio
 import struct
+import time
 
 import bluetooth
 
@@ -19,18 +20,27 @@ _DISCONNECT = const(2)
 _WRITE = const(3)
 _MTU = const(21)
 _ENCRYPTION = const(28)
+_GET_SECRET = const(29)
+_SET_SECRET = const(30)
 _F_READ = const(0x0002)
 _F_WRITE = const(0x0008)
+_F_WRITE_COMMAND = const(0x0004)  # without response
 _F_NOTIFY = const(0x0010)
+_F_WRITE_ENCRYPTED = const(0x1000)
 _ENOMEM = const(12)
 
 _INTERVAL_US = const(100_000)  # a scan of 1 s meets ten of them
 _RETRY_MS = const(5)
+_BURST = const(6)  # notifications between two awaits: some 10 ms, the sensor's FIFO holds 640
+_IO_NONE = const(3)  # neither keys nor a display
 _REQUEST_MAX = const(64)
 _QUEUE = const(4)
 _MTU_WANTED = const(247)  # one notification fills one 251-byte link-layer packet
 _ATT_OVERHEAD = const(3)  # opcode and handle of a notification
 _WAIT = const(-1)  # nothing to do until an event
+_STRANGER_MS = const(60_000)  # one central at a time: who proves no bond must make room
+_KEYS_MS = const(2_000)  # from encryption to stored keys, while the window is open
+_LOOK_MS = const(200)
 
 
 def field(kind, data):
@@ -61,28 +71,38 @@ class Gatt:
         self.ble = ble
         self.settings = settings
         self.woken = asyncio.ThreadSafeFlag()
+        self.server = None
+        self.turn = 0  # connections begun and ended
         self.buf = bytearray(_MTU_WANTED - _ATT_OVERHEAD)
         self.forget()
 
     def forget(self):
-        """No central: as after power-up."""
+        """Another central, or none: as after power-up."""
+        self.turn += 1
+        if self.server:
+            self.server.bonds.forget()
         self.conn = None
-        self.peer = (False, False, False)  # encrypted, bonded, known
+        self.encrypted = self.bonded = False
+        self.since = time.ticks_ms()
         self.requests = []
         self.answer = None
         self.room = memoryview(self.buf)[: 23 - _ATT_OVERHEAD]
 
     async def serve(self, server):
         """Advertise, answer `server`'s requests in order and stream what it has to give."""
+        self.server = server
         self.start(server.revision)
-        was = -1  # no connection's handle, so that it advertises at once
+        turn = -1
         while True:
-            if self.conn != was:
-                was = self.conn
+            if turn != self.turn:
+                turn = self.turn
                 server.gone()
-                if was is None:
+                if self.conn is None:
                     self.advertise()
-            wait = _WAIT if was is None else self.step(server)
+            wait = self.burst(server)
+            if wait == _WAIT and self.conn is not None and not self.known():
+                self.doorman(server)
+                wait = _LOOK_MS
             if wait == _WAIT:
                 await self.woken.wait()
             else:
@@ -91,11 +111,13 @@ class Gatt:
     def start(self, revision):
         """Switch the radio on and register the services."""
         ble, uuid = self.ble, bluetooth.UUID
+        control = _F_WRITE | _F_WRITE_COMMAND | _F_NOTIFY | _F_WRITE_ENCRYPTED
+        ble.irq(self.event)  # before it is on: the stack asks for its identity at once
         ble.active(True)
         mac = ble.config("mac")[1]
         self.name = "Dreamlamp %02X%02X" % (mac[4], mac[5])
         ble.config(mtu=_MTU_WANTED, gap_name=self.name)
-        ble.irq(self.event)
+        ble.config(bond=True, le_secure=True, mitm=False, io=_IO_NONE)
         handles = ble.gatts_register_services(
             (
                 (
@@ -104,7 +126,7 @@ class Gatt:
                 ),
                 (
                     uuid(wire.CURRENT_TIME_SERVICE),
-                    ((uuid(wire.CURRENT_TIME), _F_WRITE),),
+                    ((uuid(wire.CURRENT_TIME), _F_WRITE | _F_WRITE_ENCRYPTED),),
                 ),
                 (
                     uuid(wire.HEART_RATE_SERVICE),
@@ -113,7 +135,7 @@ class Gatt:
                 (
                     uuid(wire.SERVICE_UUID),
                     (
-                        (uuid(wire.CONTROL_UUID), _F_WRITE | _F_NOTIFY),
+                        (uuid(wire.CONTROL_UUID), control),
                         (uuid(wire.DATA_UUID), _F_NOTIFY),
                     ),
                 ),
@@ -125,7 +147,7 @@ class Gatt:
 
     def advertise(self):
         """Nothing personal: what it is, and two bytes of the address to tell two apart."""
-        service = bytes(bluetooth.UUID(wire.SERVICE_UUID))
+        service = bytes(bluetooth.UUID(wire.SERVICE_UUID))  # type: ignore[call-overload]
         self.ble.gap_advertise(
             _INTERVAL_US,
             field(0x01, b"\x06") + field(0x09, self.name.encode()),
@@ -145,8 +167,36 @@ class Gatt:
             n = min(data[1] - _ATT_OVERHEAD, len(self.buf))
             self.room = memoryview(self.buf)[:n]
         elif event == _ENCRYPTION:
-            self.peer = (bool(data[1]), bool(data[3]), bool(data[1] and data[3]))
+            self.encrypted, self.bonded = bool(data[1]), bool(data[3])
+            self.since = time.ticks_ms()
+        elif event == _GET_SECRET:
+            return self.server.bonds.get(data[0], data[1], data[2])
+        elif event == _SET_SECRET:
+            now_s = self.server.clock.now_s()
+            return self.server.bonds.put(data[0], data[1], data[2], now_s)
         self.woken.set()
+
+    def known(self):
+        """Whether the central is one the owner let in, and nobody can listen."""
+        return self.encrypted and self.bonded and self.server.bonds.known()
+
+    def doorman(self, server):
+        """Show the door to a central that has no bond and is not about to make one.
+
+        The stack tells of encryption before it stores the keys, hence a short grace.
+        """
+        open_ = server.bonds.is_open(server.clock.now_s())
+        grace = _STRANGER_MS
+        if server.bonds.refused:
+            grace = 0
+        elif self.encrypted:
+            grace = _KEYS_MS if open_ else 0
+        if server.armed and time.ticks_diff(time.ticks_ms(), self.since) >= grace:
+            self.ble.gap_disconnect(self.conn)
+
+    def open_window(self):
+        """The owner held the button: for two minutes one new host may pair."""
+        self.server.bonds.open(self.server.clock.now_s())
 
     def written(self, handle):
         """A central wrote: queue its request; what overflows the queue is dropped."""
@@ -158,12 +208,26 @@ class Gatt:
         if request is not None and len(self.requests) < _QUEUE:
             self.requests.append(request)
 
+    def peer(self):
+        return self.encrypted, self.bonded, self.known()
+
+    def burst(self, server):
+        """A few notifications in one go, for a task switch costs as much as one of them."""
+        wait = _WAIT
+        if self.conn is not None:
+            for _ in range(_BURST):
+                wait = self.step(server)
+                if wait:
+                    break
+        return wait
+
     def step(self, server):
         """Send one notification; return ms to wait before the next, or _WAIT."""
         try:
             server.room = len(self.room)
             if self.answer is None and self.requests:
-                self.answer = server.handle(self.requests.pop(0), self.peer)
+                answer = server.handle(self.requests.pop(0), self.peer())
+                self.answer = answer if len(answer) else None
             if self.answer is not None:
                 self.ble.gatts_notify(self.conn, self.control, self.answer)
                 self.answer = None
@@ -186,7 +250,7 @@ class Gatt:
 
     def notify_heart(self, bpm, beats):
         """Heart Rate Measurement with RR intervals in 1/1024 s, if the owner turned it on."""
-        if self.conn is None or not self.settings.get("live", 0):
+        if self.conn is None or not self.known() or not self.settings.get("live", 0):
             return
         out = bytearray((0x10, min(bpm, 255)))
         for i in range(beats.n):

@@ -95,6 +95,7 @@ class Max30102:
         self._retry_at = self._seen_at = time.ticks_ms()
         self._left = 0  # samples left in the FIFO at `_seen_at`
         self._fresh = True  # nothing is missing before the first sample
+        self._doubt = False  # a transfer failed: samples may be gone that nobody counted
 
     def wake(self):
         """Start sampling; a sensor that does not answer is tried again by `read_into`."""
@@ -142,6 +143,7 @@ class Max30102:
         self.faults += 1
         self.errno = error.errno or -1
         self._next |= wire.M_FAULT
+        self._doubt = True
         self._in_row += 1
         if self._in_row >= 3:
             self._in_row = 0
@@ -168,7 +170,7 @@ class Max30102:
         now = time.ticks_ms()
         if not self._fresh:
             self._miss(time.ticks_diff(now, self._seen_at) // _SAMPLE_MS + self._left)
-        self._fresh = False
+        self._fresh = self._doubt = False
         self._seen_at, self._left = now, 0
         self._temp_due = False
         self._up = True
@@ -190,8 +192,8 @@ class Max30102:
         waiting = (head[4] - head[6]) & (_DEPTH - 1)
         if waiting == 0 and (head[5] or head[0] & _A_FULL):
             waiting = _DEPTH  # equal pointers: empty or full
-        if head[5]:
-            self._overflowed(head[5], now)
+        if head[5] or self._doubt:
+            self._account(head[5], waiting, now)
         n = 0
         total = 0
         while n < waiting and n < len(buf):
@@ -205,13 +207,15 @@ class Max30102:
             self._thermometer(n)
         return n
 
-    def _overflowed(self, counter, now):
-        """The FIFO ran over: say how many samples are gone."""
+    def _account(self, counter, waiting, now):
+        """The FIFO ran over, or a burst failed half way: say how many samples are gone."""
         gone = counter
-        if counter >= _OVERFLOW_MAX:
-            came = time.ticks_diff(now, self._seen_at) // _SAMPLE_MS
-            gone = max(counter, came + self._left - _DEPTH)
-        self._miss(gone)
+        if counter >= _OVERFLOW_MAX or self._doubt:
+            came = time.ticks_diff(now, self._seen_at) // _SAMPLE_MS + self._left
+            gone = max(counter, came - waiting)
+        self._doubt = False
+        if gone > 1 or counter:  # one is the clocks' own difference
+            self._miss(gone)
 
     def _servo(self, mean, n):
         """Lead a finger's light back to half scale, by half at most, when it left 35-65 %."""

@@ -1,28 +1,17 @@
 """A lamp that is only a radio: the real gatt.py and server.py over nights held in memory.
 
-micropython lamp_main.py RADIO_PORT NIGHT_BYTES [NIGHT_BYTES ...]
+micropython lamp_main.py RADIO_PORT SETTINGS_FILE NIGHT_BYTES [NIGHT_BYTES ...]
 """
 
 import asyncio
 import hashlib
-import struct
 import sys
-from binascii import crc32
 
 import bluetooth
 import world
 from lamp import server, wire
 from lamp.drivers import gatt
-
-
-def made(night, length):
-    """A night's bytes, the same on every run: whole frames, no two alike."""
-    out = bytearray()
-    while len(out) + wire.FRAME_MAX < length:
-        n = len(out) // 7 % 200 + 20
-        frame = bytes((wire.PPG, n)) + bytes((len(out) // 261 + i * night) & 255 for i in range(n))
-        out.extend(frame + struct.pack("<I", crc32(frame, night)))
-    return out
+from nights import made
 
 
 class Log:
@@ -60,8 +49,8 @@ class Night:
     state, mode, level = wire.IDLE, wire.OBSERVE, 0
     epoch = wire.Epoch()
 
-    def set_mode(self, mode):
-        self.mode = mode
+    def set(self, key, value):
+        setattr(self, key, value)
 
     def clock_set(self, unix_s, offset_min):
         self.clock = (unix_s, offset_min)
@@ -75,18 +64,37 @@ class Clock:
         return 77
 
 
-class Settings(dict):
+class Settings:
+    """NVS in a file, so that bonds outlive a power cut."""
+
+    def __init__(self, path):
+        self.path = path
+        self.held = {}
+        try:
+            with open(path) as file:
+                self.held = eval(file.read())
+        except OSError:
+            pass
+
+    def get(self, key, default):
+        return self.held.get(key, default)
+
     def set(self, key, value):
-        self[key] = value
+        if value is None:
+            self.held.pop(key, None)
+        else:
+            self.held[key] = value
+        with open(self.path, "w") as file:
+            file.write(repr(self.held))
 
 
 async def main():
     world.outside = ("127.0.0.1", int(sys.argv[1]))
-    settings = Settings()
-    log = Log([int(n) for n in sys.argv[2:]])
-    await gatt.Gatt(bluetooth.BLE(), settings).serve(
-        server.Server(log, Night(), settings, Clock())
-    )
+    settings = Settings(sys.argv[2])
+    log = Log([int(n) for n in sys.argv[3:]])
+    radio = gatt.Gatt(bluetooth.BLE(), settings)
+    world.held = radio.open_window
+    await radio.serve(server.Server(log, Night(), settings, Clock()))
 
 
 asyncio.run(main())

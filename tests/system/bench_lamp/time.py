@@ -6,12 +6,11 @@ from utime import *  # noqa: F403
 
 
 def watch(sock, callback):
-    """Call `callback` whenever `sock` is readable; None ends it."""
+    """Call `callback` whenever `sock` is readable; None: the air is gone, and so is this lamp."""
     global watcher
-    if callback:
-        watcher = asyncio.create_task(_watch(sock, callback))
-    else:
-        watcher.cancel()
+    if not callback:
+        raise SystemExit
+    watcher = asyncio.create_task(_watch(sock, callback))
 
 
 async def _watch(sock, callback):

@@ -1,0 +1,322 @@
+"""Which night owns which sector of a raw flash: headers, marks, erasing ahead, giving way.
+
+A night owns whole sectors, numbered by its ordinals; it lives and dies with the first, where its
+marks (synced, deleted) are bytes that fall. A sector is trusted to be blank only after an erase
+of this boot: one that was cut may read blank and not stay so. Knows no frame and no chip.
+
+Sources: log-structured storage on NOR with bits that only fall, as in JFFS (Woodhouse 2001);
+CRC-32 of IEEE 802.3.
+"""
+
+import binascii
+import struct
+from array import array
+
+from .compat import const, micropython, ptr8, uint
+
+HEADER = "<BBHHHI"  # magic, flags, night, ordinal, epochs before, bytes before; then CRC-32
+MAGIC = const(0xD1)
+SEALED_SIZE = const(12)  # of HEADER
+SYNCED_AT = const(16)  # marks: 0xFF, or mostly zeros
+DELETED_AT = const(17)
+HEADER_SIZE = const(18)
+PIECE = const(16)  # bytes of one program: the most that a cut can touch and leave looking blank
+
+_TRIES = const(4)
+_FREE = const(0)  # owners: nobody (and not blank for certain)
+_BAD = const(0xFFFF)  # a sector that would not erase or program, until the next boot
+_SYNCED = const(0x8000)
+_NIGHT = const(0x7FFF)
+_sum = bytearray(4)
+
+
+@micropython.viper
+def _crc(out: ptr8, buf: ptr8, n: int, night: int):
+    """CRC-32 of the night's id and `n` bytes, without the big int binascii would make of it."""
+    poly = uint(0xEDB8) << 16 | uint(0x8320)
+    crc = uint(0xFFFF) << 16 | uint(0xFFFF)
+    i = -2
+    while i < n:
+        if i == -2:
+            crc = crc ^ uint(night & 255)
+        elif i == -1:
+            crc = crc ^ uint(night >> 8)
+        else:
+            crc = crc ^ uint(buf[i])
+        bit = 0
+        while bit < 8:
+            if crc & uint(1):
+                crc = crc >> 1 ^ poly
+            else:
+                crc = crc >> 1
+            bit += 1
+        i += 1
+    for i in range(4):
+        out[i] = int(crc & uint(255)) ^ 255
+        crc = crc >> 8
+
+
+if isinstance(micropython, type):  # CPython: no viper, and no small ints to guard
+
+    def _crc(out, buf, n, night):
+        seed = binascii.crc32(struct.pack("<H", night))
+        struct.pack_into("<I", out, 0, binascii.crc32(memoryview(buf)[:n], seed))
+
+
+def seal(buf, n, night):
+    """Put the CRC of `buf[:n]`, seeded with the night, after it."""
+    _crc(_sum, buf, n, night)
+    for i in range(4):
+        buf[n + i] = _sum[i]
+
+
+def sealed(buf, n, night):
+    """Whether the CRC of `buf[:n]` stands after it."""
+    _crc(_sum, buf, n, night)
+    return (
+        buf[n] == _sum[0]
+        and buf[n + 1] == _sum[1]
+        and buf[n + 2] == _sum[2]
+        and buf[n + 3] == _sum[3]
+    )
+
+
+def _zeros(byte):
+    return sum(not byte >> i & 1 for i in range(8))
+
+
+def _marked(byte):
+    """Most bits fell: a mark. One bit of rot makes none and unmakes none."""
+    return _zeros(byte) > 4
+
+
+class Ring:
+    """The sectors of `flash`, after a look at every header."""
+
+    def __init__(self, flash):
+        self.flash = flash
+        self.keep = 0  # the night that never gives way
+        self.newest = 0
+        self.here = 0  # the sector taken last
+        self.spare = -1  # a sector erased in this boot, for the next `take`
+        self.programs = self.bytes = self.erases = 0  # done since boot
+        self.faults = 0  # programs and erases that did not stick
+        self.evicted = self.lost = 0  # synced and unsynced nights given up for room
+        self._dying = []  # first sectors with a deletion mark that a cut may have left faint
+        self._owner = array("H", [_FREE] * flash.sectors)
+        self._head = bytearray(HEADER_SIZE + 1)
+        self._piece = bytearray(PIECE)
+        view = memoryview(self._piece)
+        self._parts = [view[:i] for i in range(PIECE + 1)]  # born once: a slice would allocate
+        self._scan()
+
+    # --- bytes ---
+
+    def put(self, sector, at, buf, n):
+        """Program `buf[:n]` piece by piece, then read it back: True if it stands there."""
+        piece, parts = self._piece, self._parts
+        for start in range(0, n, PIECE):
+            k = min(PIECE, n - start)
+            for i in range(k):
+                piece[i] = buf[start + i]
+            self.flash.program(sector, at + start, parts[k])
+            self.programs += 1
+            self.bytes += k
+        for start in range(0, n, PIECE):
+            k = min(PIECE, n - start)
+            self.flash.read(sector, at + start, parts[k])
+            for i in range(k):
+                if piece[i] != buf[start + i]:
+                    self.faults += 1
+                    return False
+        return True
+
+    def written(self, sector, start):
+        """Offset of the first byte from `start` on that is not FF; the sector's size if none."""
+        for at in range(start, self.flash.sector_size, PIECE):
+            k = min(PIECE, self.flash.sector_size - at)
+            self.flash.read(sector, at, self._parts[k])
+            for i in range(k):
+                if self._piece[i] != 0xFF:
+                    return at + i
+        return self.flash.sector_size
+
+    def byte(self, sector, at):
+        self.flash.read(sector, at, self._parts[1])
+        return self._piece[0]
+
+    # --- headers ---
+
+    def header(self, sector):
+        """(magic, flags, night, ordinal, epochs, bytes) of a sector in use, or None.
+
+        A sector with nothing after its header is not in use: the header may have been cut.
+        """
+        head = self._head
+        self.flash.read(sector, 0, head)
+        if _zeros(head[0] ^ MAGIC ^ 0xFF) > 1 or head[HEADER_SIZE] == 0xFF:
+            return None
+        if not sealed(head, SEALED_SIZE, 0) and not self._mended():
+            return None
+        return struct.unpack_from(HEADER, head, 0)
+
+    def _mended(self):
+        """Undo one bit of rot in the header just read: it speaks for a whole sector."""
+        head = self._head
+        for bit in range(8 * SYNCED_AT):
+            head[bit >> 3] ^= 1 << (bit & 7)
+            if sealed(head, SEALED_SIZE, 0):
+                return True
+            head[bit >> 3] ^= 1 << (bit & 7)
+        return False
+
+    def _scan(self):
+        alive = {}
+        for sector in range(self.flash.sectors):
+            head = self.header(sector)
+            if head:
+                night = head[2] & _NIGHT
+                self._owner[sector] = night
+                if night > self.newest:
+                    self.newest = night
+                if head[3] == 0:
+                    alive[night] = self._marks(sector)
+        for sector, night in enumerate(self._owner):
+            self._owner[sector] = night | alive.get(night, 0) if alive.get(night, -1) >= 0 else 0
+
+    def _marks(self, sector):
+        """-1 deleted, else the bits of the owner, of the header just read."""
+        if _marked(self._head[DELETED_AT]):
+            self._dying.append(sector)
+            return -1
+        return _SYNCED if _marked(self._head[SYNCED_AT]) else 0
+
+    def _fell(self, sector, where):
+        self._head[0] = 0
+        return self.put(sector, where, self._head, 1)
+
+    def owns(self, night, sector):
+        owner = self._owner[sector]
+        return owner != _FREE and owner != _BAD and owner & _NIGHT == night
+
+    def find(self, night, ordinal, near=0):
+        """The sector with part `ordinal` of a night, or the next part there is; -1 if none.
+
+        Looked for from the sector `near` on.
+        """
+        best, found = _BAD, -1
+        for i in range(self.flash.sectors):
+            sector = (near + i) % self.flash.sectors
+            head = self.header(sector) if self.owns(night, sector) else None
+            if head and ordinal <= head[3] < best:
+                best, found = head[3], sector
+                if best == ordinal:
+                    break
+        return found
+
+    def last(self, night):
+        """(sector, header) of the last part of a night; (-1, None) if there is none."""
+        best, sector, first = None, -1, self.find(night, 0)
+        for i in range(self.flash.sectors if first >= 0 else 0):
+            s = (first + i) % self.flash.sectors
+            head = self.header(s) if self.owns(night, s) else None
+            if head and (best is None or head[3] > best[3]):
+                best, sector = head, s
+        return sector, best
+
+    def nights(self):
+        """The ids of all nights, oldest first."""
+        return sorted({o & _NIGHT for o in self._owner if o not in (_FREE, _BAD)})
+
+    # --- taking and giving ---
+
+    def take(self, night, ordinal, ended, epochs, length):
+        """Make the spare sector the next part of a night; the sector, or -1: no room."""
+        head = self._head
+        for _ in range(_TRIES):
+            if self.spare < 0 and not self.erase_ahead():
+                return -1
+            sector, self.spare = self.spare, -1
+            struct.pack_into(HEADER, head, 0, MAGIC, ended, night, ordinal, epochs, length)
+            seal(head, SEALED_SIZE, 0)
+            if self.put(sector, 0, head, SYNCED_AT):
+                self._owner[sector] = self.newest = night
+                self.here = sector
+                return sector
+            self._owner[sector] = _BAD
+        return -1
+
+    def erase_ahead(self):
+        """Have a spare sector; True if there is one. Erases (45 to 400 ms) at most a few times."""
+        for _ in range(_TRIES):
+            if self.spare >= 0:
+                return True
+            sector = self._choose()
+            if sector < 0:
+                return False
+            self._kill(sector)
+            self.flash.erase(sector)
+            self.erases += 1
+            if self.written(sector, 0) == self.flash.sector_size:
+                self.spare = sector
+            else:
+                self._owner[sector] = _BAD
+                self.faults += 1
+        return self.spare >= 0
+
+    def _kill(self, sector):
+        """No night may rise again out of a faint mark or a half-done erase."""
+        while self._dying:
+            self._fell(self._dying.pop(), DELETED_AT)
+        if self.written(sector, 0) < HEADER_SIZE:
+            head = self._head
+            for i in range(SYNCED_AT):
+                head[i] = 0
+            self.put(sector, 0, head, SYNCED_AT)
+
+    def _choose(self):
+        """The next sector in the ring that nobody owns; -1 if nobody gives one up."""
+        n, owner = self.flash.sectors, self._owner
+        for _ in range(2):
+            for i in range(1, n + 1):
+                sector = (self.here + i) % n
+                if owner[sector] == _FREE and sector != self.spare:
+                    return sector
+            if not self._give_way():
+                break
+        return -1
+
+    def _give_way(self):
+        """Give up the oldest synced night, or else the oldest; never the one to keep."""
+        best = _BAD
+        for o in self._owner:
+            if o != _FREE and o != _BAD and o & _NIGHT != self.keep:
+                best = min(best, o ^ _SYNCED)
+        if best == _BAD:
+            return False
+        if best < _SYNCED:
+            self.evicted += 1
+        else:
+            self.lost += 1
+        return self.drop(best & _NIGHT)
+
+    def drop(self, night):
+        """Delete a night."""
+        first = self.find(night, 0)
+        done = first >= 0 and self._fell(first, DELETED_AT)
+        for sector in range(self.flash.sectors):
+            if self.owns(night, sector):
+                self._owner[sector] = _FREE
+        return done
+
+    def mark_synced(self, night):
+        first = self.find(night, 0)
+        if first < 0 or not self._fell(first, SYNCED_AT):
+            return False
+        for sector in range(self.flash.sectors):
+            if self.owns(night, sector):
+                self._owner[sector] = night | _SYNCED
+        return True
+
+    def synced(self, sector):
+        return self._owner[sector] & _SYNCED != 0

@@ -1,0 +1,194 @@
+"""The panels of the report as SVG: shapes only, drawn by matplotlib, stretched by the page.
+
+Each panel is a picture of the night from edge to edge; the page lays the words over it in HTML,
+so they stay readable on a phone. Colours are the page's own: each stands here as a number that
+exists once and is put in as `var(--name)`, so that the paper has other colours than the screen.
+"""
+
+import io
+import re
+from itertools import groupby
+
+import matplotlib as mpl
+import numpy as np
+from lamp import wire
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.figure import Figure
+
+from .nights import Night
+from .summary import GOOD, reference
+
+COLOURS = {name: f"#0{i:x}0a0{i:x}" for i, name in enumerate(
+    ("wake", "rem", "light", "deep", "line", "heart", "base", "score", "lamp", "gone", "weak"), 1
+)}  # fmt: skip
+ROWS = {"W": 3, "R": 2, "N1": 1, "N2": 1, "N3": 0}
+STAGE_COLOURS = {"W": "wake", "R": "rem", "N1": "light", "N2": "light", "N3": "deep"}
+LEVELS = (0.35, 0.6, 0.8, 1.0)  # of ink, for the confidences from these percentages on
+FROM_PERCENT = (0, 50, 65, 80)
+WIDE = 30.0  # epochs further apart than this, in s, are not joined by a line
+
+
+def panels(night: Night) -> dict[str, str]:
+    """SVG text of each panel: worn, stages, heart, score and, if it shone, lamp."""
+    with mpl.rc_context({"svg.hashsalt": "dreamlamp", "path.simplify_threshold": 0.2}):
+        drawn = {
+            "worn": _draw(_worn, night, (0, 1)),
+            "stages": _draw(_stages, night, (-0.12, 3.92)),
+            "heart": _draw(_heart, night, heart_range(night)),
+            "score": _draw(_score, night, score_range(night)),
+        }
+        if night.epochs["light"].any():
+            drawn["lamp"] = _draw(_lamp, night, (0, lamp_top(night)))
+    return drawn
+
+
+def heart_range(night: Night) -> tuple[float, float]:
+    """bpm at the foot and the top of the heart's panel."""
+    rate = night.epochs["hr_bpm_x10"][_good(night)] / 10
+    if not rate.size:
+        return 40, 100
+    low, high = np.percentile(rate, [0.5, 99.5])
+    return float(np.floor(low / 5) * 5 - 5), float(np.ceil(high / 5) * 5 + 10)
+
+
+def score_range(night: Night) -> tuple[float, float]:
+    return 0, max(130, float(night.epochs["score"].max(initial=0)) * 1.1)
+
+
+def lamp_top(night: Night) -> float:
+    return max(10, float(night.epochs["light"].max(initial=0)) * 1.25)
+
+
+def _good(night: Night) -> np.ndarray:
+    return (night.epochs["quality"] >= GOOD) & (night.epochs["hr_bpm_x10"] > 0)
+
+
+def _draw(paint, night: Night, y_range) -> str:
+    figure = Figure(figsize=(10, 2))
+    FigureCanvasSVG(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set_xlim(0, max(night.length_s, 1))
+    axes.set_ylim(*y_range)
+    paint(axes, night)
+    out = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    figure.savefig(out, format="svg", transparent=True, metadata=nothing)
+    return _for_the_page(out.getvalue(), paint.__name__)
+
+
+def _for_the_page(svg: str, name: str) -> str:
+    """Only the picture, free to stretch, in the page's colours, its ids its own."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.S)
+    head = r'<svg viewBox="\1" preserveAspectRatio="none" aria-hidden="true">'
+    svg = re.sub(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', head, svg)
+    for colour, value in COLOURS.items():
+        svg = svg.replace(value, f"var(--{colour})")
+    svg = re.sub(r'(id="|#)([a-zA-Z])', rf"\g<1>{name}-\2", svg)
+    return re.sub(r"\n\s*", "\n", svg)
+
+
+def _blocks(axes, boxes, colour: str, alpha: float = 1.0) -> None:
+    """Filled rectangles (x0, x1, y0, y1) of one colour."""
+    shapes = [[(x0, y0), (x0, y1), (x1, y1), (x1, y0)] for x0, x1, y0, y1 in boxes]
+    axes.add_collection(
+        PolyCollection(shapes, facecolors=COLOURS[colour], edgecolors="none", alpha=alpha)
+    )
+
+
+def _worn(axes, night: Night) -> None:
+    flags, quality = night.epochs["flags"], night.epochs["quality"]
+    worn = (flags & wire.F_WORN) > 0
+    kind = np.where(~worn, "gone", np.where(quality >= GOOD, "line", "weak"))
+    for colour in ("gone", "weak", "line"):
+        _blocks(axes, [(*run, 0, 1) for run in _runs(night, kind == colour)], colour)
+
+
+def _runs(night: Night, wanted: np.ndarray) -> list[tuple[float, float]]:
+    """From and to of each unbroken run of the `wanted` epochs, seconds."""
+    runs: list[tuple[float, float]] = []
+    for start in night.seconds[wanted]:
+        if runs and start - runs[-1][1] < 0.5:
+            runs[-1] = (runs[-1][0], start + wire.EPOCH_S)
+        else:
+            runs.append((start, start + wire.EPOCH_S))
+    return runs
+
+
+def _stages(axes, night: Night) -> None:
+    stages = np.array(night.stages)
+    level = np.searchsorted(FROM_PERCENT, night.epochs["confidence"], side="right") - 1
+    steps = [(s, c) for s in ("N3", "N2", "R", "W") for c in range(len(LEVELS))]
+    for stage, depth in steps:
+        row = ROWS[stage]
+        runs = _runs(night, (stages == stage) & (level == depth))
+        boxes = [(start, end, row, row + 0.8) for start, end in runs]
+        _blocks(axes, boxes, STAGE_COLOURS[stage], LEVELS[depth])
+    other = reference(night)
+    if other is not None:
+        _others_line(axes, night, other)
+
+
+def _others_line(axes, night: Night, other: list[str]) -> None:
+    """The hypnogram that others scored, as one thin line over ours."""
+    path: list[list[tuple[float, float]]] = []
+    for known, group in groupby(zip(night.seconds, other), lambda pair: pair[1] in ROWS):
+        if not known:
+            continue
+        line: list[tuple[float, float]] = []
+        for start, stage in group:
+            height = ROWS[stage] + 0.4
+            line += [(start, height), (start + wire.EPOCH_S, height)]
+        path.append(line)
+    axes.add_collection(LineCollection(path, colors=COLOURS["line"], linewidths=1.2))
+
+
+def _heart(axes, night: Night) -> None:
+    good = _good(night)
+    rate = np.where(good, night.epochs["hr_bpm_x10"] / 10, np.nan)
+    low, high = _spread(night)
+    at = night.seconds + wire.EPOCH_S / 2
+    parts = _unbroken(at)
+    base = np.where(night.epochs["base_bpm"] > 0, night.epochs["base_bpm"], np.nan)
+    for part in parts:
+        axes.fill_between(
+            at[part], low[part], high[part], color=COLOURS["heart"], alpha=0.22, lw=0
+        )
+        axes.plot(at[part], base[part], color=COLOURS["base"], lw=1, alpha=0.8, dashes=(4, 3))
+        axes.plot(at[part], rate[part], color=COLOURS["heart"], lw=1.4)
+
+
+def _spread(night: Night) -> tuple[np.ndarray, np.ndarray]:
+    """bpm below and above which a tenth of each epoch's beats lie."""
+    edges = np.full((2, len(night)), np.nan)
+    for i, held in enumerate(night.beats):
+        ibi = np.array(held.ibi_ms[: held.n])[np.array(held.flag[: held.n]) == wire.NN]
+        if ibi.size > 5:
+            edges[:, i] = 60000 / np.percentile(ibi, [90, 10])
+    return edges[0], edges[1]
+
+
+def _unbroken(at: np.ndarray) -> list[slice]:
+    """Slices within which epochs follow each other."""
+    cuts = (np.flatnonzero(np.diff(at) > 1.5 * WIDE) + 1).tolist()
+    return [slice(a, b) for a, b in zip([0, *cuts], [*cuts, at.size])]
+
+
+def _score(axes, night: Night) -> None:
+    score = night.epochs["score"].astype(float)
+    at = night.seconds + wire.EPOCH_S / 2
+    gate = (night.epochs["flags"] & wire.F_GATE) > 0
+    _blocks(axes, [(*run, 0, axes.get_ylim()[1]) for run in _runs(night, gate)], "score", 0.09)
+    axes.plot([0, night.length_s], [100, 100], color=COLOURS["score"], lw=1, dashes=(4, 3))
+    for part in _unbroken(at):
+        over = np.maximum(score[part], 100)
+        axes.fill_between(at[part], 100, over, color=COLOURS["score"], alpha=0.55, lw=0)
+        axes.plot(at[part], score[part], color=COLOURS["score"], lw=1.4)
+
+
+def _lamp(axes, night: Night) -> None:
+    boxes = [(s, s + wire.EPOCH_S, 0, level)
+             for s, level in zip(night.seconds, night.epochs["light"]) if level]  # fmt: skip
+    _blocks(axes, boxes, "lamp")

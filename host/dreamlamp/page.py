@@ -1,0 +1,73 @@
+"""How the report looks: one style sheet, dark on the screen, light on paper, one column."""
+
+STYLE = """
+:root{--ground:#0b0e14;--card:#121722;--edge:#1f2735;--text:#dfe5ee;--soft:#8d99ab;
+--wake:#f2b36b;--rem:#e0707f;--light:#5f8fd6;--deep:#3f4fb0;--line:#c9d2df;--heart:#e58a92;
+--base:#8d99ab;--score:#f2b36b;--lamp:#ff9d3c;--gone:#000;--weak:#4a5568}
+*{box-sizing:border-box;margin:0}
+body{background:var(--ground);color:var(--text);line-height:1.5;
+font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif;
+font-variant-numeric:tabular-nums;-webkit-text-size-adjust:100%}
+main{max-width:60rem;margin:0 auto;padding:2.2rem 1.2rem 3rem}
+h1{font-weight:300;font-size:clamp(1.7rem,5vw,2.6rem);letter-spacing:-.02em;line-height:1.15}
+h2{font-weight:600;font-size:.78rem;letter-spacing:.09em;text-transform:uppercase;
+color:var(--soft);margin-bottom:.8rem}
+.span{color:var(--soft);font-size:1.15rem;font-weight:300}
+.of{color:var(--soft);font-size:.85rem}
+.chip{display:inline-block;border:1px solid var(--wake);color:var(--wake);border-radius:2rem;
+padding:.15rem .8rem;font-size:.78rem;letter-spacing:.03em;margin-bottom:1rem}
+section{margin-top:2.2rem}
+.plain p{max-width:44rem}.plain p+p{color:var(--soft);margin-top:.35rem;font-size:.95rem}
+figure{margin-bottom:1.1rem}
+figcaption{font-size:.8rem;color:var(--soft);margin-bottom:.35rem}
+figcaption b{color:var(--text);font-weight:600;margin-right:.4rem}
+.box{position:relative;background:var(--card);border-radius:.5rem;overflow:hidden}
+.box svg{display:block;width:100%;height:100%;position:absolute;inset:0}
+.box svg path{vector-effect:non-scaling-stroke}
+.worn .box{height:.65rem;border-radius:.33rem}.stages .box{height:13rem}
+.heart .box{height:11rem}.score .box{height:7rem}.lamp .box{height:4.5rem}
+.rows{position:absolute;inset:0;display:grid;grid-template-rows:repeat(4,1fr);
+pointer-events:none}
+.row,.level{font-size:.72rem;color:var(--text);opacity:.75;text-shadow:0 0 .3rem var(--ground),
+0 0 .15rem var(--ground)}
+.row{padding:.1rem .5rem;border-top:1px solid var(--edge)}.row:first-child{border-top:0}
+.level{position:absolute;left:.5rem;transform:translateY(50%)}
+.level::after{content:"";position:absolute;left:1.9rem;width:100vw;top:50%;
+border-top:1px solid var(--edge)}
+.mark{position:absolute;top:0;width:0;height:100%;border-left:2px solid var(--text);opacity:.9}
+.mark::before{content:"";position:absolute;left:-.36rem;top:.25rem;width:.6rem;height:.6rem;
+border-radius:50%;background:var(--score)}
+.mark.rescue::before{background:var(--lamp);box-shadow:0 0 .6rem var(--lamp)}
+.hours{position:relative;height:1.3rem;font-size:.75rem;color:var(--soft)}
+.hours span{position:absolute;transform:translateX(-50%)}
+.dark{color:var(--soft);font-size:.9rem;margin:.2rem 0 .8rem}
+dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(8.5rem,1fr));gap:1.1rem .8rem}
+dl div{display:flex;flex-direction:column}
+dd{font-size:1.35rem;font-weight:300;letter-spacing:-.01em}
+dt{font-size:.8rem;color:var(--soft)}
+.shares{margin-top:1.4rem;display:grid;gap:.4rem}
+.share{position:relative;display:grid;grid-template-columns:4rem 6.5rem 1fr;gap:.5rem;
+font-size:.88rem;padding:.3rem .7rem;border-radius:.4rem;background:var(--card);overflow:hidden}
+.share i{position:absolute;inset:0 auto 0 0;opacity:.38}
+.share>*{position:relative}.share i{position:absolute}.share b{font-weight:400}
+.share em{font-style:normal;color:var(--soft)}
+.small{font-size:.78rem;color:var(--soft);margin-top:.8rem}
+ul{list-style:none;padding:0}li{padding:.3rem 0;border-top:1px solid var(--edge)}
+li b{font-weight:400;color:var(--soft);display:inline-block;min-width:4rem}
+.sure p{max-width:44rem}.sure p+p{margin-top:.5rem;color:var(--soft)}
+footer{margin-top:2.6rem;padding-top:1rem;border-top:1px solid var(--edge);font-size:.75rem;
+color:var(--soft)}
+@media(max-width:34rem){figcaption span{display:block}.stages .box{height:11rem}
+.hours span:nth-child(even){display:none}}
+@media print{@page{size:A4;margin:11mm}
+:root{--ground:#fff;--card:#f4f5f7;--edge:#d9dde3;--text:#11151c;--soft:#59626f;
+--wake:#d98a2b;--rem:#c94a5c;--light:#6f9be0;--deep:#3d4aa5;--line:#11151c;--heart:#c94a5c;
+--score:#c9791c;--gone:#fff;--weak:#c3c9d2}
+body{font-size:10pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}
+main{padding:0;max-width:none}section{margin-top:4mm}h1{font-size:19pt}
+figure{margin-bottom:2.5mm;break-inside:avoid}.stages .box{height:36mm}.heart .box{height:30mm}
+.score .box{height:18mm}.lamp .box{height:12mm}h2{margin-bottom:1.5mm}
+dl{grid-template-columns:repeat(8,1fr);gap:2mm}dd{font-size:11pt}dt{font-size:7pt}
+.shares{margin-top:2mm;grid-template-columns:repeat(3,1fr)}.share{grid-template-columns:auto auto
+auto}footer{margin-top:4mm}}
+"""

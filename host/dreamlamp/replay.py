@@ -1,0 +1,217 @@
+"""Runs the lamp's own pure files over a logged night: the same integers, the same decisions.
+
+Every epoch's measures and beats go through the very `mind.Mind` that ran on the lamp, born with
+what the boot frame says, and each stage, posterior, score and event it comes to is compared with
+the log. `heart` itself runs once more over the minute of raw samples that the night begins with.
+What the light did (`light`) is a measure of the lamp, not a decision; here it is only checked
+that it never shone without a reason.
+
+The one file of the host that runs more of `lamp` than `wire` and `codec`.
+"""
+
+import struct
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from lamp import heart, mind, wire
+
+from .nights import COLUMNS, Boot, Event, Night, read_epoch
+
+DERIVED = ("hr_bpm_x10", "rmssd_ms", "beats")
+DECIDED = (
+    "stage", "confidence", "p_w", "p_n3", "p_r", "score", "cycle", "hold", "lag_s", "base_bpm",
+)  # fmt: skip
+MIND_EVENTS = (
+    wire.LOOP, wire.RESCUE, wire.REFUSED_RESCUE, wire.SETTLED, wire.WOKE, wire.NO_RESPONSE,
+    wire.LIGHT_OFF,
+)  # fmt: skip
+IN_THE_BOOT_FRAME = {"consent": "policy"}  # setting: its name there, where they differ
+
+EPOCH_MS = wire.EPOCH_S * 1000
+SPAN_EPOCHS = 4  # more than the recorded minute touches
+
+
+@dataclass
+class Verdict:
+    """What the replay found. `ok` only if every decision was reached again."""
+
+    epochs: int = 0
+    decisions: int = 0  # values compared
+    wrong: Counter = field(default_factory=Counter)  # field: how often it differed
+    first: dict[str, str] = field(default_factory=dict)  # field: where first, and how
+    heart_beats: int = 0  # beats of the recorded minute compared
+    firmware: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.wrong and self.epochs > 0
+
+    def compare(self, name: str, where: str, logged: Any, replayed: Any) -> None:
+        self.decisions += 1
+        if logged != replayed:
+            self.wrong[name] += 1
+            self.first.setdefault(name, f"{where}: logged {logged}, replayed {replayed}")
+
+    def sentence(self) -> str:
+        if self.ok:
+            heart_too = f", {self.heart_beats} beats from raw samples" if self.heart_beats else ""
+            return (
+                f"replay: {self.decisions} decisions of {self.epochs} epochs bit-identical"
+                + heart_too
+            )
+        if not self.epochs:
+            return "replay: no epoch to replay"
+        fields = ", ".join(f"{name} {count}x" for name, count in self.wrong.most_common())
+        return f"replay: {sum(self.wrong.values())} decisions differ ({fields})"
+
+    def as_json(self) -> dict:
+        return {
+            "ok": self.ok, "epochs": self.epochs, "decisions": self.decisions,
+            "wrong": dict(self.wrong), "first": self.first, "heart_beats": self.heart_beats,
+        }  # fmt: skip
+
+
+class Born:
+    """Settings as the boot and baseline frames hold them, for `Mind`."""
+
+    def __init__(self, boot: Boot, baseline: bytes):
+        self.boot, self.baseline = boot, baseline
+
+    def get(self, key: str, default: Any) -> Any:
+        if key == "baseline":
+            return self.baseline
+        return getattr(self.boot, IN_THE_BOOT_FRAME.get(key, key))
+
+
+def replay(night: Night) -> Verdict:
+    """Go through the night once more."""
+    run = _Run(night)
+    for frame in night.frames:
+        run.take(frame.kind, frame.payload)
+    _replay_heart(night, run.verdict)
+    return run.verdict
+
+
+class _Run:
+    """The state of a replay: the mind of this stretch, and what it should have logged next."""
+
+    def __init__(self, night: Night):
+        self.verdict = Verdict(firmware=night.boots[0].firmware)
+        self.lights = [*night.epochs["light"].tolist(), 0]
+        self.count = 0  # epochs so far
+        self.boot: Boot | None = None
+        self.mind: mind.Mind | None = None
+        self.epoch = wire.Epoch()
+        self.expected: tuple[int, ...] | None = None
+
+    def take(self, kind: int, payload: bytes) -> None:
+        if kind in (wire.NIGHT, wire.BOOT):
+            self._stretch(Boot(*struct.unpack_from(wire.BOOT_LAYOUT, payload)))
+        elif kind == wire.BASELINE and self.boot:
+            self.mind = mind.Mind(Born(self.boot, payload), self.boot.night)
+        elif kind == wire.EPOCH and self.mind:
+            self._nothing_owed()
+            self._epoch(payload)
+        elif kind == wire.EVENT and self.mind:
+            self._event(Event(*struct.unpack_from(wire.EVENT_LAYOUT, payload)))
+        elif kind == wire.END:
+            self._nothing_owed()
+
+    def _stretch(self, boot: Boot) -> None:
+        if self.boot and boot.boot != self.boot.boot:
+            self.expected = None  # the power went between an epoch and its event
+        self._nothing_owed()
+        self.boot = boot
+
+    def _epoch(self, payload: bytes) -> None:
+        row, beats = read_epoch(payload)
+        logged = dict(zip(COLUMNS, row))
+        epoch, where = self.epoch, f"epoch {logged['index']}"
+        self._before(epoch, logged)
+        heart.summarise(beats, epoch)
+        for name in DERIVED:
+            self.verdict.compare(name, where, logged[name], getattr(epoch, name))
+        self._light(logged["light"], where)
+        event = self._feed(epoch, logged["index"])
+        for name in DECIDED:
+            self.verdict.compare(name, where, logged[name], self._as_logged(name))
+        self.verdict.compare("flags", where, logged["flags"], epoch.flags)
+        wake = self.mind.wake
+        self.expected = (event, logged["index"], wake.a, wake.b, wake.c) if event else None
+        self.verdict.epochs += 1
+        self.count += 1
+
+    def _before(self, epoch: wire.Epoch, logged: dict[str, int]) -> None:
+        """The epoch as the sensor left it, before any judge had seen it."""
+        epoch.clear(logged["index"])
+        epoch.flags = logged["flags"] & ~wire.F_GATE
+        for name in ("quality", "light", "led", "temp_c"):
+            setattr(epoch, name, logged[name])
+
+    def _feed(self, epoch: wire.Epoch, index: int) -> int:
+        """Let the mind judge it at the second at which it did.
+
+        The ramp's level is what the next epoch began with: the lamp's ticks are not replayed.
+        """
+        if self.mind.wake.run:
+            self.mind.wake.ramp.level = self.lights[self.count + 1] * 100
+        ended_s = self.boot.second + (index - self.boot.epoch + 1) * wire.EPOCH_S
+        return self.mind.feed(epoch, ended_s)
+
+    def _light(self, light: int, where: str) -> None:
+        """Light without a rescue or a ramp behind it is a fault whatever else agrees."""
+        reason = self.mind.wake.run or self.mind.wake.active()
+        self.verdict.compare("light", where, bool(light and not reason), False)
+
+    def _as_logged(self, name: str) -> int:
+        value = getattr(self.epoch, name)
+        return value & ~1 if name == "lag_s" else value  # travels in units of 2 s
+
+    def _event(self, event: Event) -> None:
+        if event.code not in MIND_EVENTS:
+            return
+        if event.code == wire.LIGHT_OFF and event.epoch > self.epoch.index:
+            born = self.boot.second + (event.epoch - self.boot.epoch) * wire.EPOCH_S
+            self.mind.wake.off(born + event.second)  # the button, or a host: not the mind's own
+            return
+        found = (event.code, event.epoch, event.a, event.b, event.c)
+        self.verdict.compare("event", f"epoch {event.epoch}", found, self.expected)
+        self.expected = None
+
+    def _nothing_owed(self) -> None:
+        if self.expected:
+            where = f"epoch {self.expected[1]}"
+            self.verdict.compare("event", where, None, self.expected)
+        self.expected = None
+
+
+def _replay_heart(night: Night, verdict: Verdict) -> None:
+    """Raw samples of the first minute through `heart`: the beats that were logged."""
+    if not night.ppg:
+        return
+    again = heart.Heart(night.boots[0].rate_mhz // 1000)
+    found: list[tuple[int, int, int]] = []
+    epochs = 0
+    for burst in night.ppg:
+        again.feed(burst.samples, len(burst.samples), burst.marks, 0)
+        if again.now_ms() >= EPOCH_MS:  # times are short ints, from the epoch's start
+            found += _beats_of(again.beats, epochs * EPOCH_MS)
+            again.next_epoch(EPOCH_MS)
+            epochs += 1
+    found += _beats_of(again.beats, epochs * EPOCH_MS)
+    logged = _logged_beats(night)
+    for i, beat in enumerate(found):
+        verdict.compare("heart", f"beat {i}", logged[i] if i < len(logged) else None, beat)
+    verdict.heart_beats = len(found)
+
+
+def _logged_beats(night: Night) -> list[tuple[int, int, int]]:
+    """(ms since the night's start, interval, flag) of each logged beat of its first minutes."""
+    held = night.beats[:SPAN_EPOCHS]
+    return [beat for k, beats in enumerate(held) for beat in _beats_of(beats, k * EPOCH_MS)]
+
+
+def _beats_of(beats: Any, start_ms: int) -> list[tuple[int, int, int]]:
+    held = range(beats.n)
+    return [(beats.t_ms[i] + start_ms, beats.ibi_ms[i], beats.flag[i]) for i in held]

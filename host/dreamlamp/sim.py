@@ -1,0 +1,234 @@
+"""A virtual lamp: the firmware's own files under MicroPython, on simulated silicon.
+
+Makes the WORLD directory (DESIGN.md, "The silicon that is simulated") from a recording and a
+scenario, and keeps the lamp's process alive as the mains would: started again after a power
+cut, a reset or a bite of the watchdog. What is simulated is the chip, the sensor, the finger's
+optics and the air; the firmware is the one that is flashed.
+"""
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import threading
+import time
+from binascii import crc32
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from lamp import names, wire
+
+from . import build
+from .errors import DreamlampError
+from .recordings import Recording
+
+ROOT = Path(__file__).resolve().parents[2]
+START = ROOT / "firmware" / "sim" / "start.py"
+# of the ESP32, words of 64 bits being twice as long; the simulator's own share comes on top
+HEAP_KB = {32: 128, 64: 256}
+CUT, RESET, BITTEN = 42, 43, 44  # exit statuses of start.py after which the chip starts again
+RESTARTS = 8  # in a row without a minute of world time between them: it is broken
+LEAD_S = 60  # world time at which the recording begins
+VISIT_S = 1800  # later, where a host is to set the lamp's clock first: free time runs fast
+WORN_S, BUTTON_S = 45, 15  # before the recording: the finger comes, the button begins the night
+NIGHTS_WATCHED = 30  # before this one: more than any of the lamp's limits asks for
+SETTLE_S = 30  # from the last beat to the morning's button
+UNWORN_S = 61 * 60  # an hour without a finger ends a night
+AFTER_S = 180  # of free-running time after the night, so that its end is certain to be behind
+
+
+class LampDied(DreamlampError):
+    """The virtual lamp's process ended by itself."""
+
+
+@dataclass
+class Scenario:
+    """What happens in the night; times in seconds after the recording's start."""
+
+    seed: int = 1
+    bits: int = 64
+    settings: dict[str, int | bytes] = field(default_factory=dict)
+    starts: str = "button"  # or "wear": ten minutes of it
+    ends: str = "button"  # or "unworn": an hour of it
+    finger_off: list[tuple[float, float]] = field(default_factory=list)
+    power_cuts: list[tuple[float, float]] = field(default_factory=list)  # (when, how long)
+    full_flash: bool = False
+    visit: bool = False  # a host sets the clock in the evening
+
+
+def settings_for(mode: str) -> dict[str, int | bytes]:
+    """What the lamp's memory holds: in mode act with consent and enough nights watched."""
+    if mode == "act":
+        return {"mode": wire.ACT, "consent": wire.POLICY, "nights": NIGHTS_WATCHED}
+    return {"mode": names.MODE.index(mode)}
+
+
+class World:
+    """The directory in which a virtual lamp lives."""
+
+    def __init__(self, folder: Path, recording: Recording, scenario: Scenario):
+        self.folder = folder
+        self.scenario = scenario
+        self.lead_s = VISIT_S if scenario.visit else LEAD_S
+        self.wakes_s = self.lead_s + recording.seconds + SETTLE_S
+        self.over_s = self.wakes_s + (UNWORN_S if scenario.ends == "unworn" else 0) + 5
+        self.fast_until_s = int(self.over_s) + AFTER_S
+        folder.mkdir(parents=True, exist_ok=True)
+        beats = _with_evening(recording.beats_ms) + self.lead_s * 1000
+        (folder / "beats.bin").write_bytes(beats.astype("<u4").tobytes())
+        (folder / "pulse.bin").write_bytes(finger_pulse())
+        (folder / "nvs.json").write_text(json.dumps({"lamp": _stored(scenario.settings)}))
+
+    def open_to(self, port: int, realtime: bool = False) -> None:
+        """Write world.json: the lamp's radio is at `port` of this computer."""
+        spec = {
+            "seed": self.scenario.seed,
+            "outside": ["127.0.0.1", port],
+            "realtime": realtime,
+            "events": self.events(),
+        }
+        if not realtime:
+            spec["fast_until_s"] = self.fast_until_s
+        (self.folder / "world.json").write_text(json.dumps(spec, indent=1))
+
+    def events(self) -> list[list]:
+        """[ms, name, ...] of the whole night, in order."""
+        plan, lead = self.scenario, self.lead_s
+        found: list[list] = [[0, "finger_off"], [_ms(lead - WORN_S), "finger_on"]]
+        if plan.starts == "button":
+            found.append([_ms(lead - BUTTON_S), "button", 300])
+        for start, end in plan.finger_off:
+            found += [[_ms(lead + start), "finger_off"], [_ms(lead + end), "finger_on"]]
+        found += [[_ms(lead + at), "power_cut", _ms(away)] for at, away in plan.power_cuts]
+        if plan.ends == "button":
+            found.append([_ms(self.wakes_s), "button", 300])
+        found.append([_ms(self.wakes_s + 2), "finger_off"])
+        return sorted(found, key=lambda event: event[0])
+
+
+def _ms(second: float) -> int:
+    return round(second * 1000)
+
+
+def _with_evening(beats_ms: np.ndarray) -> np.ndarray:
+    """The recording's beats, and before them some at its first pace: the finger is on already."""
+    pace = float(np.median(np.diff(beats_ms[:60])))
+    early = beats_ms[0] - np.arange(1, (WORN_S - 5) * 1000 / pace) * pace
+    return np.concatenate([np.round(early[::-1]).astype(np.int64), beats_ms])
+
+
+def finger_pulse() -> bytes:
+    """One pulse of light absorbed in a finger, foot to foot, 256 values: two gaussians.
+
+    The systolic wave and the reflected one behind it, the usual two-component model of a finger
+    pulse; widths and places are plausible, not measured.
+    """
+    x = np.arange(256) / 256
+    wave = np.exp(-(((x - 0.22) / 0.09) ** 2)) + 0.38 * np.exp(-(((x - 0.52) / 0.14) ** 2))
+    wave -= np.linspace(wave[0], wave[-1], 256)
+    wave = np.clip(wave, 0, None)
+    return np.round(255 * wave / wave.max()).astype(np.uint8).tobytes()
+
+
+def _stored(settings: dict[str, int | bytes]) -> dict[str, str]:
+    """Settings as the lamp's NVS keeps them (firmware/lamp/settings.py), in hex."""
+    stored = {}
+    for key, value in settings.items():
+        whole = isinstance(value, int)
+        blob = bytes((1, 0 if whole else 1))
+        blob += struct.pack("<i", value) if whole else bytes(value)
+        stored[key] = (blob + struct.pack("<I", crc32(blob))).hex()
+    return stored
+
+
+class Lamp:
+    """The lamp's process, started again as often as the chip would start.
+
+    `world_s` is the last world time it told; `told` is called with it. Use as a context.
+    """
+
+    def __init__(self, world: World, told: Callable[[float], None] = lambda world_s: None):
+        self.world, self.told = world, told
+        self.world_s = 0.0
+        self.heard_s = time.monotonic()
+        self.said: list[str] = []  # what the firmware printed, for the errors
+        self.starts = 0
+        self.fruitless = 0  # start after which world time last went on
+        self.process: subprocess.Popen | None = None
+        self.stopping = False
+        self.ended = threading.Event()
+        self.keeper = threading.Thread(target=self._keep, daemon=True)
+
+    def __enter__(self) -> "Lamp":
+        self.keeper.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stopping = True
+        if self.process:
+            self.process.terminate()
+        self.keeper.join(10)
+
+    def wait_until(self, world_s: float, timeout_s: float = 900) -> None:
+        """Return once world time has passed `world_s`."""
+        clock = threading.Event()
+        for _ in range(int(timeout_s / 0.05)):
+            if self.world_s >= world_s:
+                return
+            if self.ended.is_set():
+                raise LampDied("the virtual lamp ended: " + self.last_words())
+            clock.wait(0.05)
+        raise LampDied(f"the virtual lamp stood still at {self.world_s:.0f} s of its night")
+
+    def now_s(self) -> float:
+        """World time now, if it keeps the real clock's pace since it was last told."""
+        return self.world_s + time.monotonic() - self.heard_s
+
+    def last_words(self) -> str:
+        lines = [line for line in self.said if not line.startswith("world ")]
+        return " / ".join(lines[-6:]) or "it said nothing"
+
+    def _keep(self) -> None:
+        status = CUT
+        while status in (CUT, RESET, BITTEN) and not self.stopping:
+            self.starts += 1
+            self.process = subprocess.Popen(
+                command(self.world), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+            assert self.process.stdout
+            for line in self.process.stdout:
+                self._hear(line.strip())
+            status = self.process.wait()
+            if self.starts - self.fruitless > RESTARTS:
+                break
+        self.ended.set()
+
+    def _hear(self, line: str) -> None:
+        if line.startswith("world "):
+            self.world_s = int(line.split()[1]) / 1000
+            self.heard_s = time.monotonic()
+            self.fruitless = self.starts
+            self.told(self.world_s)
+        elif line:
+            self.said.append(line)
+
+
+def command(world: World) -> list[str]:
+    """How the lamp's process is started."""
+    bits = world.scenario.bits
+    sys.path.insert(0, str(ROOT))
+    from tools import micropython
+
+    try:
+        found = micropython.find(bits)
+    except micropython.Missing as error:
+        raise DreamlampError(str(error)) from None
+    share = subprocess.run([*found, str(START), "--share"], capture_output=True, text=True)
+    if not share.stdout.strip().isdigit():
+        raise DreamlampError(f"the simulator does not start: {share.stdout} {share.stderr}")
+    heap = f"heapsize={HEAP_KB[bits] + int(share.stdout) // 1024 + 1}k"
+    lamp = build.compiled(bits, ROOT / "build" / "firmware")
+    return [*found, "-X", heap, str(START), os.fspath(world.folder), str(lamp)]

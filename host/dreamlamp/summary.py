@@ -1,0 +1,204 @@
+"""What there is to say about a night, as plain facts that turn into JSON.
+
+First the plain things: how long the sensor was worn, how good the signal was, where nothing was
+recorded and why. Then the statistics, the events and how sure all of it is. Report, terminal
+and `--json` say nothing that is not in here. Knows no page and no terminal.
+"""
+
+from datetime import timedelta
+from itertools import groupby
+
+import numpy as np
+from lamp import names, wire
+
+from .nights import Night
+from .sleepstats import statistics
+
+GOOD = 50  # percent of an epoch with trustworthy beats, from which on it counts as recorded
+SHORTEST_HOLE_S = 120  # shorter ones are counted in the sums and not listed
+CAUSES = {1: "power came back", 2: "reset button", 3: "watchdog", 4: "deep sleep", 5: "restart"}
+SYNTHETIC = "synthetic"
+JUDGEMENTS = (
+    wire.LOOP, wire.RESCUE, wire.REFUSED_RESCUE, wire.SETTLED, wire.WOKE, wire.NO_RESPONSE,
+    wire.LIGHT_OFF,
+)  # fmt: skip
+FIGURES = (
+    "score", "cycle", "hold", "lag_s", "base_bpm", "hr_bpm_x10", "quality", "confidence", "light",
+)  # fmt: skip
+
+
+def summarise(night: Night) -> dict:
+    """Every fact of the report."""
+    epochs = night.epochs
+    worn = (epochs["flags"] & wire.F_WORN) > 0
+    good = worn & (epochs["quality"] >= GOOD)
+    began = night.began()
+    minutes = wire.EPOCH_S / 60
+    return {
+        "night": night.id,
+        "began": began.isoformat() if began else None,
+        "ended": (began + timedelta(seconds=night.length_s)).isoformat() if began else None,
+        "end_reason": names.END[night.end],
+        "mode": names.MODE[night.boots[0].mode],
+        "firmware": night.boots[0].firmware,
+        "source": night.note.get("source", {}),
+        "recorded_min": len(night) * minutes,
+        "length_min": night.length_s / 60,
+        "worn_min": float(worn.sum() * minutes),
+        "good_min": float(good.sum() * minutes),
+        "quality_percent": _mean(epochs["quality"][worn]),
+        "holes": holes(night),
+        "statistics": statistics(night.stages),
+        "heart": _heart(epochs, good),
+        "loops": [_event(night, e) for e in night.events if e.code == wire.LOOP],
+        "events": [_event(night, e) for e in night.events],
+        "light_max": int(epochs["light"].max(initial=0)),
+        "light_min": float((epochs["light"] > 0).sum() * minutes),
+        "sureness": _sureness(night),
+        "reference": _agreement(night),
+        "bytes": len(night.raw),
+        "lost_bytes": night.lost_bytes,
+        "unknown_frames": night.unknown,
+    }
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if values.size else None
+
+
+def _heart(epochs: dict, good: np.ndarray) -> dict:
+    rate = epochs["hr_bpm_x10"][good] / 10
+    rmssd = epochs["rmssd_ms"][good]
+    if not rate.size:
+        return {"mean_bpm": None, "low_bpm": None, "high_bpm": None, "rmssd_ms": None}
+    low, high = np.percentile(rate, [2, 98])
+    return {
+        "mean_bpm": float(rate.mean()),
+        "low_bpm": float(low),
+        "high_bpm": float(high),
+        "rmssd_ms": float(np.median(rmssd)),
+    }
+
+
+def _event(night: Night, event) -> dict:
+    at = night.second_of(event)
+    began = night.began()
+    return {
+        "name": event.name,
+        "second": at,
+        "clock": (began + timedelta(seconds=at)).strftime("%H:%M") if began else None,
+        "a": event.a,
+        "b": event.b,
+        "c": event.c,
+    }
+
+
+def holes(night: Night) -> list[dict]:
+    """Where nothing was recorded: from and to (seconds into the night), and why."""
+    found = []
+    for k, (kind, group) in enumerate(groupby(range(len(night)), lambda i: _why(night, i))):
+        members = list(group)
+        start, end = night.seconds[members[0]], night.seconds[members[-1]] + wire.EPOCH_S
+        if kind and (end - start >= SHORTEST_HOLE_S or k == 0):
+            found.append({"from_s": float(start), "to_s": float(end), "why": kind})
+    return sorted(found + _restarts(night) + _early_end(night), key=lambda h: h["from_s"])
+
+
+def _why(night: Night, i: int) -> str:
+    """Why epoch `i` holds no heart; empty if it holds one."""
+    flags, quality = int(night.epochs["flags"][i]), night.epochs["quality"][i]
+    if flags & wire.F_WORN and quality >= GOOD:
+        return ""
+    if flags & wire.F_FAULT:
+        return "the sensor did not answer"
+    if not flags & wire.F_WORN:
+        return "no finger on the sensor"
+    if flags & wire.F_LOST:
+        return "samples were lost"
+    return "the sensor was worn, but its signal was too poor"
+
+
+def _restarts(night: Night) -> list[dict]:
+    found = []
+    for k in range(1, len(night.boots)):
+        last, boot = night.boots[k - 1], night.boots[k]
+        if boot.boot == last.boot:
+            continue  # settings were changed: nothing is missing but the epoch begun
+        start = night.starts_s[k - 1][0] + (boot.epoch - last.epoch) * wire.EPOCH_S
+        at, certain = night.starts_s[k]
+        cause = CAUSES.get(boot.cause, f"cause {boot.cause}")
+        why = f"the lamp was without power or restarting ({cause})"
+        if not certain:
+            why += "; for how long is unknown: no clock was read before and after it"
+        found.append({"from_s": float(start), "to_s": float(at), "why": why})
+    return found
+
+
+def _early_end(night: Night) -> list[dict]:
+    if night.end not in (wire.END_FULL, wire.END_LOST):
+        return []
+    why = {
+        wire.END_FULL: "the lamp's memory was full: nothing after this was kept",
+        wire.END_LOST: "the night was broken off here and closed when the lamp started again",
+    }[night.end]
+    return [{"from_s": night.length_s, "to_s": night.length_s, "why": why}]
+
+
+def reasons(night: Night) -> list[dict]:
+    """For each event of loop or light: the epoch's figures on which it was decided."""
+    at = {int(index): i for i, index in enumerate(night.epochs["index"])}
+    found = []
+    for event in night.events:
+        if event.code not in JUDGEMENTS or event.epoch not in at:
+            continue
+        i = at[event.epoch]
+        figures = {name: int(night.epochs[name][i]) for name in FIGURES}
+        stage = night.stages[i]
+        found.append({**_event(night, event), "epoch": event.epoch, "stage": stage, **figures})
+    return found
+
+
+def _sureness(night: Night) -> dict:
+    scored = night.epochs["stage"] != wire.UNSCORED
+    sure = night.epochs["confidence"][scored]
+    return {
+        "scored_percent": 100 * float(scored.mean()) if len(night) else None,
+        "confidence_percent": _mean(sure),
+        "unsure_percent": 100 * float((sure < 50).mean()) if sure.size else None,
+    }
+
+
+def reference(night: Night) -> list[str] | None:
+    """Stages that others scored, brought to this night's epochs; None without such."""
+    beside = night.note.get("reference")
+    if not beside:
+        return None
+    at = (night.seconds - beside["at_s"] + wire.EPOCH_S / 2) // wire.EPOCH_S
+    given = beside["stages"]
+    return [given[int(i)] if 0 <= i < len(given) else "unscored" for i in at]
+
+
+def _agreement(night: Night) -> dict | None:
+    """How far our stages agree with the others' on four classes; N1 counts as light."""
+    other = reference(night)
+    if other is None:
+        return None
+    pairs = [
+        (a.replace("N1", "N2"), b.replace("N1", "N2"))
+        for a, b in zip(night.stages, other)
+        if "unscored" not in (a, b)
+    ]
+    if not pairs:
+        return {"by": night.note["reference"]["by"], "epochs": 0, "percent": None, "kappa": None}
+    same = sum(a == b for a, b in pairs) / len(pairs)
+    names = {a for pair in pairs for a in pair}
+    chance = (
+        sum(sum(a == n for a, _ in pairs) * sum(b == n for _, b in pairs) for n in names)
+        / len(pairs) ** 2
+    )
+    return {
+        "by": night.note["reference"]["by"],
+        "epochs": len(pairs),
+        "percent": 100 * same,
+        "kappa": (same - chance) / (1 - chance) if chance < 1 else None,
+    }

@@ -1,0 +1,116 @@
+"""A night in the terminal: a short hypnogram and the plain facts. Knows rich and no page."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from lamp import wire
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from .nights import Night
+from .words import duration, loop_sentence, moment, plain_sentences, sure_sentences
+
+ROWS = (("W", "Wake", "yellow"), ("R", "REM", "red"), ("N2", "Light", "blue"),
+        ("N3", "Deep", "magenta"))  # fmt: skip
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+BLOCKS = " ▁▂▃▄▅▆▇█"
+
+
+def show(night: Night, facts: dict) -> None:
+    """Print the night."""
+    for line in hypnogram(night, max(30, min(out.width, 100) - 8)):
+        out.print(line)
+    hours = facts["began"] and f"{moment(facts, 0)} to {moment(facts, night.length_s)}"
+    out.print(f"        {hours or 'clock time unknown'}\n", style="dim")
+    for sentence in plain_sentences(facts):
+        out.print(sentence)
+    out.print(_numbers(facts))
+    for event in facts["events"]:
+        said = loop_sentence(event)
+        if said:
+            out.print(f"{moment(facts, event['second'])}  {said}")
+    if not facts["light_max"]:
+        out.print("The lamp stayed dark all night.")
+    out.print(sure_sentences(facts)[0], style="dim")
+
+
+def hypnogram(night: Night, width: int) -> list[Text]:
+    """Four rows of blocks: how much of each column's time went to that stage."""
+    columns: list[Counter] = [Counter() for _ in range(width)]
+    scale = width / max(night.length_s, 1)
+    for second, stage in zip(night.seconds, night.stages):
+        first, last = int(second * scale), int((second + wire.EPOCH_S - 1) * scale)
+        for column in range(first, min(width - 1, last) + 1):
+            columns[column][stage.replace("N1", "N2")] += 1
+    lines = []
+    for code, name, colour in ROWS:
+        shares = [c[code] / max(1, sum(c.values())) for c in columns]
+        blocks = "".join(BLOCKS[round(share * 8)] for share in shares)
+        lines.append(Text(f"{name:>6}  ", "dim").append(blocks, colour))
+    return lines
+
+
+def _numbers(facts: dict) -> Table:
+    found, heart = facts["statistics"], facts["heart"]
+    table = Table(box=None, show_header=False, padding=(0, 3, 0, 0))
+    efficiency = "-" if found["se"] is None else f"{found['se']:.0f} %"
+    rate = "-" if heart["mean_bpm"] is None else f"{heart['mean_bpm']:.0f} bpm"
+    table.add_row("asleep", duration(found["tst"]), "fell asleep after", duration(found["sol"]))
+    table.add_row("in bed", duration(found["tib"]), "awake in between", duration(found["waso"]))
+    table.add_row("efficiency", efficiency, "first REM after", duration(found["lat_rem"]))
+    shares = (f"{duration(found[k])} {n}" for k, n in (("n3", "deep"), ("rem", "REM")))
+    table.add_row("heart", rate, "of it", ", ".join(shares))
+    return table
+
+
+def reason(found: dict) -> str:
+    """One event and the figures behind it."""
+    at = found["clock"] or duration(found["second"] / 60)
+    rate = found["hr_bpm_x10"] / 10
+    return (
+        f"{at}  {loop_sentence(found) or found['name']}\n"
+        f"       heart {rate:.1f} bpm over a baseline of {found['base_bpm']}, cycle "
+        f"{found['cycle']} (every {found['lag_s']} s), hold {found['hold']}; stage "
+        f"{found['stage']} ({found['confidence']} % sure), signal {found['quality']} %, "
+        f"light {found['light']}"
+    )
+
+
+def listing(rows: list[dict]) -> Table:
+    """The library as a table; durations in hours and minutes."""
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for name in ("night", "began", "worn", "asleep", "REM", "loops", "ended by", "heart"):
+        table.add_column(name, no_wrap=True)
+    for row in rows:
+        facts = row["facts"]
+        began = facts["began"][:16].replace("T", " ") if facts["began"] else "unknown"
+        found = facts["statistics"]
+        times = (facts["worn_min"], found["tst"], found["rem"])
+        table.add_row(
+            row["name"],
+            began,
+            *(f"{round(t) // 60}:{round(t) % 60:02d}" for t in times),
+            str(len(facts["loops"])),
+            facts["end_reason"],
+            facts["source"].get("heart", ""),
+        )
+    return table
+
+
+@contextmanager
+def bars(names: dict[str, str]) -> Iterator[Callable[[str, float], None]]:
+    """A progress bar on stderr for each key of `names`; what comes is `told(key, share)`."""
+    columns = (TextColumn("{task.description:<8}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=err, transient=True) as shown:
+        tasks: dict[str, int] = {}
+
+        def told(key: str, share: float) -> None:
+            if key not in tasks:
+                tasks[key] = shown.add_task(names.get(key, key), total=1)
+            shown.update(tasks[key], completed=share)
+
+        yield told

@@ -1,0 +1,91 @@
+"""Facts of a night turned into plain sentences, for the page and the terminal alike."""
+
+from datetime import datetime, timedelta
+
+from lamp import wire
+
+
+def duration(minutes: float | None) -> str:
+    """`7 h 05 min`, `40 min`, or a dash where there is none."""
+    if minutes is None:
+        return "-"
+    whole = round(minutes)
+    return f"{whole // 60} h {whole % 60:02d} min" if whole >= 60 else f"{whole} min"
+
+
+def moment(facts: dict, second: float) -> str:
+    """A time of the night as the clock shows it, or as time into the night."""
+    if facts["began"]:
+        at = datetime.fromisoformat(facts["began"]) + timedelta(seconds=second)
+        return f"{at:%H:%M}"
+    return f"{duration(second / 60)} into the night"
+
+
+def plain_sentences(facts: dict) -> list[str]:
+    """Worn how long, how good the signal was, where nothing was recorded and why."""
+    recorded, worn, good = facts["recorded_min"], facts["worn_min"], facts["good_min"]
+    if not recorded:
+        return ["Nothing was recorded."]
+    said = [
+        f"The sensor was worn for {duration(worn)} of the {duration(recorded)} that were recorded"
+        + (f", and its signal was good for {100 * good / worn:.0f} % of that." if worn else ".")
+    ]
+    for hole in facts["holes"]:
+        long = hole["to_s"] - hole["from_s"]
+        if long < 1:
+            said.append(f"From {moment(facts, hole['from_s'])} on nothing: {hole['why']}.")
+        else:
+            said.append(
+                f"From {moment(facts, hole['from_s'])} to {moment(facts, hole['to_s'])} nothing "
+                f"was recorded ({duration(long / 60)}): {hole['why']}."
+            )
+    if facts["lost_bytes"]:
+        said.append(f"{facts['lost_bytes']} bytes of the log are damaged and were left out.")
+    if facts["end_reason"] == "open":
+        said.append("The night had not ended when it was copied.")
+    return said
+
+
+def sure_sentences(facts: dict) -> list[str]:
+    """How far to trust the stages and the loop score."""
+    sure, said = facts["sureness"], []
+    if sure["confidence_percent"] is not None:
+        said.append(
+            f"The lamp named a stage in {sure['scored_percent']:.0f} % of the night and gave "
+            f"itself {sure['confidence_percent']:.0f} % on average to be right; in "
+            f"{sure['unsure_percent']:.0f} % of it less than an even chance."
+        )
+    else:
+        said.append("The lamp named no stage this night.")
+    other = facts["reference"]
+    if other and other["percent"] is not None:
+        kappa = "" if other["kappa"] is None else f" (kappa {other['kappa']:.2f})"
+        said.append(
+            f"{other['by']} scored the same night: four stages agree in "
+            f"{other['percent']:.0f} % of {other['epochs']} half minutes{kappa}."
+        )
+    said.append(
+        "A loop is agitation of the heart that keeps coming back or will not come down while "
+        "you sleep. It is no proof of a bad dream, and a quiet curve no proof of a good one."
+    )
+    return said
+
+
+def loop_sentence(event: dict) -> str:
+    """What an event was, with the figures it was decided on; empty for what the page omits."""
+    name, a, b, c = event["name"], event["a"], event["b"], event["c"]
+    if name == "loop":
+        kind = {wire.CYCLE: "kept coming back", wire.HOLD: "would not come down"}.get(c, "")
+        return f"Loop: the heart {kind} (score {a}, threshold {b})."
+    if name == "rescue":
+        return f"The lamp raised its light (score {a}, threshold {b})."
+    if name == "rescue refused":
+        return f"The lamp stayed dark though the score was {a} (threshold {b})."
+    return {
+        "settled": "The heart settled.",
+        "woke": "You woke.",
+        "no response": "No response to the light.",
+        "light off": "The light went out.",
+        "log full": "The lamp's memory was full.",
+        "flash fault": "The lamp's memory failed in one place and was used elsewhere.",
+    }.get(name, "")

@@ -1,0 +1,102 @@
+"""A server whose world can be compared before and after, for the fuzz tests and the fuzz bench."""
+
+import hashlib
+
+from lamp import names, server, wire
+
+
+class Log:
+    """The face of nightlog.NightLog over bytes; night 4 is still being written."""
+
+    open_id = 4
+
+    def __init__(self) -> None:
+        self.held = {1: bytes(range(256)) * 3, 4: b"\x07" * 40}
+        self.marked: set[int] = set()
+
+    def entries(self):
+        for night, data in sorted(self.held.items()):
+            flags = wire.ENTRY_OPEN if night == 4 else wire.ENTRY_SYNCED * (night in self.marked)
+            yield night, len(data), 1, flags, 1, 0
+
+    def read(self, night: int, offset: int, buf) -> int:
+        data = self.held[night][offset : offset + len(buf)]
+        buf[: len(data)] = data
+        return len(data)
+
+    def digest(self, night: int) -> tuple[int, bytes]:
+        return len(self.held[night]), hashlib.sha256(self.held[night]).digest()
+
+    def mark_synced(self, night: int, sha: bytes) -> None:
+        self.marked.add(night)
+
+    def delete(self, night: int, sha: bytes) -> None:
+        del self.held[night]
+
+
+class Night:
+    def __init__(self) -> None:
+        self.state, self.mode, self.level = wire.RECORDING, wire.OBSERVE, 100
+        self.epoch = wire.Epoch()
+        self.clock = None
+
+    def set(self, key: str, value: int) -> None:
+        setattr(self, key, value)
+
+    def clock_set(self, unix_s: int, offset_min: int) -> None:
+        self.clock = unix_s, offset_min
+
+    def lamp_off(self) -> None:
+        self.level = 0
+
+
+class Settings(dict):
+    def set(self, key, value) -> None:
+        if value is None:
+            self.pop(key, None)
+        else:
+            self[key] = value
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0
+
+    def now_s(self) -> int:
+        return self.now
+
+
+class Target:
+    """One lamp to be attacked."""
+
+    def __init__(self) -> None:
+        self.log, self.night, self.settings = Log(), Night(), Settings()
+        self.clock = Clock()
+        self.settings.set("bond0", b"\x00OWNER!" + bytes([3]) + b"ourtheirs")
+        self.server = server.Server(self.log, self.night, self.settings, self.clock)
+
+    def state(self) -> tuple:
+        """Everything a request may change."""
+        night = self.night
+        held = tuple(self.log.held), frozenset(self.log.marked), tuple(self.settings.items())
+        return (*held, night.mode, night.clock, night.level, self.server.end, self.server.reading)
+
+    def ask(self, request: bytes, peer: tuple[bool, bool, bool]) -> int | None:
+        """The status of the answer, which must be one; None where none is due."""
+        answer = bytes(self.server.handle(request, peer))
+        if len(request) > 1 and request[1] == 0:
+            assert answer == b""
+            return None
+        assert len(answer) >= 3 and len(answer) <= self.server.room
+        assert answer[0] == wire.ANSWER | (request[0] if request else 0)
+        assert answer[2] < len(names.STATUS) and answer[2] != wire.FAULT, request
+        return answer[2]
+
+    def drain(self, most: int = 40) -> None:
+        """Pull what was granted, with a buffer now and then too small."""
+        buf = bytearray(64)
+        for i in range(most):
+            if not self.server.pull(buf):
+                return
+            if i % 7 == 3:
+                self.server.unpull()

@@ -1,0 +1,108 @@
+"""The command line: figures for programs, one line for an error, help with examples."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from dreamlamp import cli
+from dreamlamp.sleeper import sleeper
+from lamp import wire
+from nightmaker import Maker, as_lived, keep
+
+LIVED = as_lived(sleeper(1, loop=True))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    keep(LIVED, tmp_path, source={"heart": "synthetic", "name": "seed 1"})
+    return tmp_path
+
+
+def run(*args):
+    return CliRunner().invoke(cli.main, [str(a) for a in args])
+
+
+def test_nights_lists_what_there_is_and_says_what_to_do_where_there_is_nothing(folder, tmp_path):
+    assert "3F2A-00007" in run("nights", "--library", folder).output
+    (row,) = json.loads(run("nights", "--library", folder, "--json").stdout)
+    assert row["facts"]["source"]["heart"] == "synthetic"
+    empty = run("nights", "--library", tmp_path / "empty")
+    assert empty.exit_code == 0 and "dreamlamp sync" in empty.output
+
+
+def test_report_writes_the_page_and_shows_the_night(folder):
+    done = run("report", "--library", folder)
+    assert done.exit_code == 0
+    assert "Wake" in done.output and "worn for 8 h 00 min" in done.output
+    assert (folder / "3F2A-00007.html").read_text().startswith("<!doctype html>")
+    figures = json.loads(run("report", "7", "--library", folder, "--json").stdout)
+    assert figures["statistics"]["tib"] == 480 and os.path.exists(figures["report"])
+
+
+def test_why_gives_the_figures_of_each_decision(folder):
+    made = Maker().boot().clock()
+    for index in range(30):
+        made.epoch(score=index * 4, cycle=index * 4, lag_s=150, base_bpm=55)
+    made.index = 29
+    made.event(wire.LOOP, 30, 116, 100, wire.CYCLE)
+    path = keep(made.end().raw(), folder, night=7)
+    (reason,) = json.loads(run("why", path, "--json").stdout)
+    assert (reason["score"], reason["lag_s"], reason["stage"]) == (116, 150, "unscored")
+    assert "every 150 s" in run("why", path).output
+
+
+def test_why_says_so_where_nothing_happened(folder):
+    path = keep(Maker().boot().epoch().end().raw(), folder)
+    assert "saw no loop" in run("why", path).output
+
+
+def test_replay_of_a_night_that_no_mind_judged_fails_and_says_where(folder):
+    done = run("replay", "--library", folder)
+    assert done.exit_code == 1 and "differ" in done.output and "epoch" in done.output
+    assert json.loads(run("replay", "--library", folder, "--json").stdout)["ok"] is False
+
+
+@pytest.mark.parametrize("command", ["report", "replay", "why"])
+def test_an_unknown_night_is_one_line_and_status_1(folder, command):
+    done = run(command, "99", "--library", folder)
+    assert done.exit_code == 1
+    assert "dreamlamp nights" in done.stderr and "Traceback" not in done.output
+
+
+def test_a_damaged_night_is_one_line_and_status_1(folder):
+    (folder / "3F2A-00007.night").write_bytes(b"\0" * 100)
+    done = run("report", "--library", folder)
+    assert done.exit_code == 1 and "sync it again" in done.stderr
+
+
+@pytest.mark.parametrize("times", [[], [1.0, np.nan], [-1.0, 2.0]])
+def test_a_bad_recording_leaves_nothing_behind(tmp_path, times):
+    np.savez(tmp_path / "bad.npz", beats_t=times)
+    done = run("night", "--recording", tmp_path / "bad.npz", "--out", tmp_path / "out")
+    assert done.exit_code == 1 and "bad.npz" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_time_that_is_none_is_a_usage_error(tmp_path):
+    done = run("night", "--power-cut", "at three", "--out", tmp_path / "out")
+    assert done.exit_code == 2 and "03:00" in done.stderr and not (tmp_path / "out").exists()
+
+
+def test_clock_times_of_the_night_count_from_bedtime():
+    assert cli.asleep_s("23:00") == 0 and cli.asleep_s("03:00") == 4 * 3600
+    assert cli.power_cut_of("03:00") == (4 * 3600, 300)
+    assert cli.power_cut_of("23:30+10") == (1800, 600)
+
+
+def test_sync_without_a_lamp_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("DREAMLAMP_AIR", "127.0.0.1:1")
+    done = run("sync", "--library", tmp_path)
+    assert done.exit_code == 1 and "Traceback" not in done.output and done.stderr.count("\n") < 4
+
+
+@pytest.mark.parametrize("command", sorted(cli.main.commands))
+def test_each_command_has_help(command):
+    done = run(command, "--help")
+    assert done.exit_code == 0 and "Usage" in done.output
