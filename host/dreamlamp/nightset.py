@@ -31,6 +31,7 @@ class Labelled:
     stage: np.ndarray
     hr_x10: np.ndarray
     motion: np.ndarray
+    beats_s: np.ndarray | None = None  # from the first epoch on, where there are beats
 
     def epochs(self, motion: bool) -> Iterator[wire.Epoch]:
         """The night's epochs, one object lent again and again, as on the lamp."""
@@ -88,14 +89,15 @@ def load(file: Path) -> Labelled:
         meta = json.loads(str(record["meta"]))
         stage, t0 = record["stage"].astype(np.int8), float(record["stage_t0"])
         n = len(stage) * wire.BINS
-        motion = np.full(len(stage), -1)
+        motion, beats = np.full(len(stage), -1), None
         if "hr_t" in record:
             bins = watch_bins(record["hr_t"] - t0, record["hr_bpm"], n)
             count = record["act_count"]
             motion = np.where(np.isfinite(count), np.minimum(count, 30000), -1).astype(int)
         else:
             normal = np.array([c == NORMAL for c in str(record["beats_type"])])
-            bins = beat_bins(record["beats_t"] - t0, normal, len(stage))
+            beats = record["beats_t"] - t0
+            bins = beat_bins(beats, normal, len(stage))
     return Labelled(
         dataset=meta["dataset"],
         record=file.stem,
@@ -103,6 +105,7 @@ def load(file: Path) -> Labelled:
         stage=stage,
         hr_x10=bins.reshape(-1, wire.BINS),
         motion=motion,
+        beats_s=beats,
     )
 
 
