@@ -44,7 +44,6 @@ NOISE = const(4)  # something else between the beats was nearly as steep
 RAILED = const(5)  # the converter was at its rail
 
 IBI_MIN_MS = const(300)  # 200 and 30 bpm
-SIZE_MIN = const(8)  # counts; `_learn` moves by eighths and would never grow from below
 IBI_MAX_MS = const(2000)
 HOLD_MIN_MS = const(240)  # under the shortest interval
 HOLD_MAX_MS = const(600)  # bounds the latency
@@ -143,14 +142,8 @@ class Heart:
     def _overdue(self):
         """No beat for long: a loosening finger. Look for smaller pulses."""
         s = self._s
-<<<<<<< HEAD
-        self._size -= self._size >> 2
-        if self._size < SIZE_MIN:
-            self._size = 0
-=======
         if self._size:
             self._size = max(self._size - (self._size >> 2), self._noise())
->>>>>>> main
         self._floor()
         self._due = s[dsp.NOW] + 1000 // self.period_ms
 
