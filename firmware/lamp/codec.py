@@ -12,11 +12,13 @@ BEATS_BYTES = const(234)  # what is left of a 255-byte payload after the Epoch r
 _NN = const(0)  # wire's beat flags; codec knows no wire
 _ARTEFACT = const(1)
 _FIRST = const(2)
-_ESCAPE = const(15)  # so many ones in a row announce a value in plain bits
-_PLAIN = const(21)  # of this width: an 18-bit sample's second difference, folded
+_USUAL = const(3)  # in their place: a normal first beat in the short form
+_ESCAPE = const(10)  # so many ones in a row announce a value in plain bits
+_PLAIN = const(12)  # of this width; all ones: in this one, which holds an 18-bit sample's
+_WIDE = const(21)  # second difference, folded
 _IBI_BIAS = const(300)  # the usual first interval of an epoch: 45 to 200 a minute
 _USUAL_MS = const(800)  # the interval a beat after a break is compared with
-_K_MIN = const(2)
+_K_PLAIN = const(3)  # to 6: the usual Rice parameters
 
 
 class _Bits:
@@ -73,7 +75,9 @@ class _Bits:
         ones = value >> k
         if ones >= _ESCAPE:
             self.put((1 << _ESCAPE) - 1, _ESCAPE)
-            self.put(value, _PLAIN)
+            self.put(min(value, (1 << _PLAIN) - 1), _PLAIN)
+            if value >= (1 << _PLAIN) - 1:
+                self.put(value, _WIDE)
         else:
             self.put((1 << ones + 1) - 2, ones + 1)
             self.put(value & (1 << k) - 1, k)
@@ -83,7 +87,8 @@ class _Bits:
         while self.get(1):
             ones += 1
             if ones == _ESCAPE:
-                return self.get(_PLAIN)
+                value = self.get(_PLAIN)
+                return value if value < (1 << _PLAIN) - 1 else self.get(_WIDE)
         return ones << k | self.get(k)
 
 
@@ -116,24 +121,33 @@ def pack_beats(beats, n, out, offset):
     """
     if n == 0:
         return offset
-    bits, t_ms, ibi_ms, flag = _bits, beats.t_ms, beats.ibi_ms, beats.flag
+    t_ms, ibi_ms, flag = beats.t_ms, beats.ibi_ms, beats.flag
+    bits = _bits  # apart: a fourth name on the left would make a tuple
     bits.start(out, offset, min(len(out), offset + BEATS_BYTES))
-    last = _put_start(bits, t_ms[0], ibi_ms[0], flag[0])
-    k = _best_k(ibi_ms, flag, n, last)
-    bits.put(k - _K_MIN, 3)
+    k = _best_k(ibi_ms, flag, n)
+    usual = flag[0] == _NN and _is_usual(t_ms[0], ibi_ms[0])
+    plain = usual and 0 <= k - _K_PLAIN < 4 and _all_normal(flag, n)
+    if plain:
+        bits.put(k - _K_PLAIN, 3)
+    else:
+        bits.put(4 + (_USUAL if usual else flag[0]), 3)
+        bits.put(k, 4)
+    last = _put_first(bits, t_ms[0], ibi_ms[0], flag[0], usual)
     for i in range(1, n):
         at, acc, held = bits.at, bits.acc, bits.held
         ibi = ibi_ms[i]
-        if flag[i] == _NN:
+        if plain:
+            bits.put_rice(_fold(ibi - last), k)
+            last = ibi
+        elif flag[i] == _NN:
             bits.put_rice(_fold(ibi - last) + 1, k)
             last = ibi
         else:
             bits.put_rice(0, k)  # no difference: a flagged beat follows
+            bits.put(flag[i] == _FIRST, 1)
             if flag[i] == _FIRST:
-                bits.put(1, 1)
                 bits.put(t_ms[i] - t_ms[i - 1] & 0xFFFF, 16)
             else:
-                bits.put(0, 1)
                 bits.put_rice(_fold(ibi - last), k + 3)
         if bits.at + (bits.held > 0) > bits.limit:
             bits.at, bits.acc, bits.held = at, acc, held
@@ -141,19 +155,29 @@ def pack_beats(beats, n, out, offset):
     return bits.finish()
 
 
-def _put_start(bits, t, ibi, flag):
-    """The first beat of an epoch; returns the interval that the next one is compared with."""
-    late, width = t + (ibi >> 1), _t_width(ibi)
-    if flag == _NN and 0 <= ibi - _IBI_BIAS < 1024 and 0 <= late < 1 << width:
-        bits.put(0, 1)
+def _all_normal(flag, n):
+    for i in range(n):  # noqa: SIM110 - all() would allocate a generator
+        if flag[i] != _NN:
+            return False
+    return True
+
+
+def _is_usual(t, ibi):
+    """Whether a first beat fits the short form."""
+    return 0 <= ibi - _IBI_BIAS < 1024 and 0 <= t + (ibi >> 1) < 1 << _t_width(ibi)
+
+
+def _put_first(bits, t, ibi, flag, usual):
+    """The first beat; returns the interval that the next one is compared with."""
+    if usual:
         bits.put(ibi - _IBI_BIAS, 10)
-        bits.put(late, width)
+        bits.put(t + (ibi >> 1), _t_width(ibi))
         return ibi
-    bits.put(4 + flag, 3)
-    if flag != _FIRST:
-        bits.put(ibi, 16)
     bits.put(t & 0xFFFF, 16)
-    return _USUAL_MS if flag == _FIRST else ibi
+    if flag == _FIRST:
+        return _USUAL_MS
+    bits.put(ibi, 16)
+    return ibi
 
 
 def _t_width(ibi):
@@ -161,18 +185,20 @@ def _t_width(ibi):
     return 10 if ibi < 930 else 11
 
 
-def _best_k(ibi_ms, flag, n, last):
+def _best_k(ibi_ms, flag, n):
     """The Rice parameter that makes these differences shortest (the cost has one valley)."""
-    best, best_cost = _K_MIN, 1 << 29
-    for k in range(_K_MIN, _K_MIN + 8):
-        cost, before = 0, last
+    best, best_cost = _K_PLAIN, 1 << 29
+    for k in range(2, 11):
+        cost = 0
+        last = ibi_ms[0] if flag[0] != _FIRST else _USUAL_MS
         for i in range(1, n):
             if flag[i] == _NN:
-                cost += 1 + k + (_fold(ibi_ms[i] - before) + 1 >> k)
-                before = ibi_ms[i]
+                cost += 1 + k + (_fold(ibi_ms[i] - last) >> k)
+                last = ibi_ms[i]
         if cost >= best_cost:
             break
-        best, best_cost = k, cost
+        if cost:
+            best, best_cost = k, cost
     return best
 
 
@@ -180,21 +206,25 @@ def unpack_beats(buf, offset, end, beats):
     """Fill `beats` from `buf[offset:end]`; return their number. ValueError on hostile bytes."""
     if offset >= end:
         return 0
-    bits, t_ms, ibi_ms, flag = _bits, beats.t_ms, beats.ibi_ms, beats.flag
+    bits = _bits
+    t_ms, ibi_ms, flag = beats.t_ms, beats.ibi_ms, beats.flag
     bits.start(buf, offset, end)
-    last = _get_start(bits, beats)
-    k, t, n = bits.get(3) + _K_MIN, t_ms[0], 1
+    plain = not bits.get(1)
+    kind = bits.get(2)
+    k = kind + _K_PLAIN if plain else bits.get(4)
+    _get_first(bits, beats, _USUAL if plain else kind)
+    last = _USUAL_MS if flag[0] == _FIRST else ibi_ms[0]
+    t, n = t_ms[0], 1
     while not bits.ended():
         if n == len(flag):
             raise ValueError("codec: too many beats")
-        z = bits.get_rice(k)
-        if z:
-            ibi, step, kind = last + _unfold(z - 1), 0, _NN
-            last = ibi
+        z, step, kind = bits.get_rice(k), 0, _NN
+        if plain or z:
+            last = ibi = last + _unfold(z if plain else z - 1)
         elif bits.get(1):
             ibi, step, kind = 0, bits.get(16), _FIRST
         else:
-            ibi, step, kind = last + _unfold(bits.get_rice(k + 3)), 0, _ARTEFACT
+            ibi, kind = last + _unfold(bits.get_rice(k + 3)), _ARTEFACT
         t += step + ibi
         if not 0 <= ibi <= 65535 or t > 32767:
             raise ValueError("codec: no such beat")
@@ -203,19 +233,15 @@ def unpack_beats(buf, offset, end, beats):
     return n
 
 
-def _get_start(bits, beats):
-    if not bits.get(1):
-        kind, ibi = _NN, bits.get(10) + _IBI_BIAS
-        t = bits.get(_t_width(ibi)) - (ibi >> 1)
+def _get_first(bits, beats, kind):
+    if kind == _USUAL:
+        ibi = bits.get(10) + _IBI_BIAS
+        t, kind = bits.get(_t_width(ibi)) - (ibi >> 1), _NN
     else:
-        kind = bits.get(2)
-        if kind > _FIRST:
-            raise ValueError("codec: no such flag")
-        ibi = bits.get(16) if kind != _FIRST else 0
         t = bits.get(16)
         t -= (t & 0x8000) << 1
+        ibi = 0 if kind == _FIRST else bits.get(16)
     beats.t_ms[0], beats.ibi_ms[0], beats.flag[0] = t, ibi, kind
-    return _USUAL_MS if kind == _FIRST else ibi
 
 
 def pack_samples(buf, n, out, offset):

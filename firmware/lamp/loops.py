@@ -20,23 +20,34 @@ from .compat import const, micropython, ptr8, ptr16
 
 RING = const(40)  # 10 s bins: the longest gap of the last class fits
 # shortest and longest gap of each class, bins: centres 95..300 s, a ratio of 1.26 apart, each
-# reaching 20 % below and 25 % above, so that jittered gaps of one loop share a class
+# reaching 20 % below and 25 % above, so that the jittered gaps of one loop share a class
 CLASSES = b"\x08\x0c\x0a\x0f\x0c\x13\x0f\x18\x13\x1e\x18\x26"
 COUNT = const(6)
-SHORTEST = const(8)
-CAP = const(60)  # bpm x10 one return may earn: many returns count, not one great surge
 BRIDGE = const(6)  # bins without a rate that the last one stands for
-FLOOR_EPOCHS = const(90)  # memory of the usual score: 45 min
+# A step of 24 bpm within 10 s is an awakening, an ectopic run or a sensor that locked on to a
+# harmonic, not a loop: surges injected here rise 18. One such night held half of Walch's alarms.
+JOLT = const(240)
+JOLT_EPOCHS = const(25)
+# A rate that jumps by 5.5 bpm from one 5 s bin to the next for minutes is atrial fibrillation, or
+# no heart at all.
+ROUGH = const(55)
+FLOOR_EPOCHS = const(250)  # memory of the usual score: two hours
 FLOOR_CAP = const(150)  # what one epoch may teach it, bpm x10
-FLOOR_PRIOR = const(8)  # population's usual score, bpm x10 (mean of 73 untouched nights)
+FLOOR_PRIOR = const(8)  # the usual score of 73 untouched nights, bpm x10
 FLOOR_LEAST = const(3)
-CYCLE_N = const(13)  # thresholds, multiples of the floor, in sleep that looks least and
-CYCLE_R = const(13)  # most like REM; between them by the slow posterior (tests/bench/loops.py)
-SLACK = const(50)  # bpm x10 above baseline that is nothing yet
-HOLD_LIMIT = const(1600)  # bpm x10 x epochs of excess
+# Thresholds, tenths of a multiple of the floor, in sleep that looks least and most like REM;
+# between them by the slow posterior. Chosen, like HOLD_LIMIT, by tests/bench/loops.py on the
+# records that tests/bench/loops_chosen_on.txt lists.
+CYCLE_N = const(138)
+CYCLE_R = const(165)
+HOLD_LIMIT = const(1020)  # bpm x10 x epochs of excess
+SLACK = const(40)  # excess that is nothing yet, bpm x10, besides twice the usual spread
+SPREAD_PRIOR = const(30)  # usual distance from the level, bpm x10
 EXCESS_CAP = const(150)
-GATE_WAKE = const(64)  # slow posterior of wake, 255 = 1, at which the gate is shut
+LEVEL_STEP = const(32)  # the level follows 0.2 bpm an epoch, up half of it while held
+GATE_WAKE = const(76)  # slow posterior of wake, 255 = 1, at which the gate is shut
 GATE_NOW = const(128)  # and the posterior of this epoch
+GATE_EPOCHS = const(12)  # memory of the slow posteriors: 6 min
 QUALITY = const(50)  # percent
 WARM_UP = const(40)  # epochs of a night before the gate may open
 REFRACTORY = const(60)  # epochs for which one loop is one event
@@ -45,7 +56,7 @@ SHIFT_MOST = const(50)
 VERSION = const(1)
 HOURS = const(4)  # two-hour parts of a night
 CELLS = const(12)  # (light, deep, REM) x HOURS
-HEAD = const(6)  # bytes before the cells: version, nights, level u16, floor, spare
+HEAD = const(6)  # bytes before the cells: version, nights, level u16, floor, spread
 RATE = const(8)  # nights over which a baseline forgets
 ENOUGH = const(20)  # epochs of a cell that make it worth learning
 
@@ -63,8 +74,9 @@ def recur(y: ptr16, chain: ptr16, work: ptr8, slot: int) -> int:
         if i < 0:
             i += 40
         old = y[i]
-        low = old if old < now else now
-        d = low + low - (old if old > now else now)  # less how far the two ends differ
+        d = now if old > now else old
+        apart = old - now if old > now else now - old
+        d -= 3 * apart >> 2  # one loop returns to one height
         k = (3 * g + 5) * 205 >> 11  # the middle: 0.3 g .. 0.7 g before now
         last = (7 * g + 5) * 205 >> 11
         i = slot - k
@@ -122,26 +134,30 @@ class Loops:
         self._slot = self._one = self._two = 0  # ring's head; the two bins before
         self._missing = BRIDGE
         self._peak = self._gap = 0  # best chain of the epoch and its gap, bins
-        self._awake = 255  # slow posteriors, 255 = 1
-        self._rem = 0
+        self._awake = 255 << 8  # slow posteriors, 65280 = 1
+        self.rem = 0
         self._quiet = 0  # epochs of refractory left
         self._held = 0  # CUSUM, bpm x10 x epochs
         self._level = 0  # baseline less the cell's offset, bpm x160; 0 unknown
-        self._floor = FLOOR_PRIOR << 8
+        self._jolt = 0  # epochs of it left
+        self._rough = 0  # usual step between neighbouring bins, bpm x2560
+        self._floor = FLOOR_PRIOR << 12
+        self._spread = SPREAD_PRIOR << 12
         self._offset = bytearray([128] * CELLS)  # of each cell from the level, 0.25 bpm, +128
         self._sum = array("h", [0] * CELLS)  # this night's mean of it, bpm x10 x8, and epochs
         self._count = array("h", [0] * CELLS)
         if baseline and len(baseline) >= HEAD + CELLS and baseline[0] == VERSION:
             self.nights = baseline[1]
             self._level = (baseline[2] | baseline[3] << 8) << 4
-            self._floor = baseline[4] << 8
+            self._floor, self._spread = baseline[4] << 12, baseline[5] << 12
             for i in range(CELLS):
                 self._offset[i] = baseline[HEAD + i]
 
     def feed(self, epoch):
         """Judge `epoch`; return 0, wire.CYCLE or wire.HOLD (once per loop)."""
         seen = self._bins(epoch)
-        is_open = self._gate(epoch, seen)
+        asleep = self._asleep(epoch, seen)
+        is_open = self._gate(epoch) and asleep
         rate = epoch.hr_bpm_x10
         cell = self._cell(epoch)
         base = self._base(cell)
@@ -153,7 +169,8 @@ class Loops:
         epoch.score = max(epoch.cycle, epoch.hold) if is_open else 0
         if is_open:
             epoch.flags |= wire.F_GATE
-            self._floor += ((min(self._peak, FLOOR_CAP) << 8) - self._floor) // FLOOR_EPOCHS
+        if asleep:
+            self._floor += ((min(self._peak, FLOOR_CAP) << 12) - self._floor) // FLOOR_EPOCHS
         return self._decide(epoch)
 
     # --- cycle --------------------------------------------------------------------------------
@@ -165,6 +182,8 @@ class Loops:
         self._peak = self._gap = 0
         for i in range(0, wire.BINS, 2):
             a, b = epoch.hr_x10[i], epoch.hr_x10[i + 1]
+            if a and b:
+                self._rough += ((abs(b - a) << 8) - self._rough) >> 6
             rate = ((a + b) >> 1 if a and b else a or b) if worn else 0
             seen = seen or rate > 0
             self._bin(rate)
@@ -173,6 +192,8 @@ class Loops:
     def _bin(self, rate):
         """One 10 s bin of `rate`, bpm x10; 0 absent: the last one stands for it for a minute."""
         if rate:
+            if self._missing <= BRIDGE and self._one and abs(rate - self._one) > JOLT:
+                self._jolt = JOLT_EPOCHS
             self._missing = 0
         elif self._missing < BRIDGE:
             self._missing += 1
@@ -189,15 +210,15 @@ class Loops:
 
     def _cycle(self):
         """The best chain against the usual one, 100 = the threshold."""
-        limit = CYCLE_N + ((CYCLE_R - CYCLE_N) * self._rem >> 8)
-        usual = FLOOR_LEAST + (self._floor >> 8)
-        return min(255, self._peak * 10000 // (limit * usual * self.threshold))
+        limit = (CYCLE_N + ((CYCLE_R - CYCLE_N) * (self.rem >> 8) >> 8)) * self.threshold // 100
+        usual_q4 = (FLOOR_LEAST << 4) + (self._floor >> 8)
+        return min(255, self._peak * 16000 // (limit * usual_q4))
 
     # --- hold ---------------------------------------------------------------------------------
 
     def _cell(self, epoch):
         """Index of the part of the night and the kind of sleep it looks like."""
-        kind = 2 if self._rem >= 128 else 1 if epoch.p_n3 >= 128 else 0
+        kind = 2 if self.rem >= 32768 else 1 if epoch.p_n3 >= 128 else 0
         return kind * HOURS + min(HOURS - 1, epoch.index // 240)
 
     def _base(self, cell):
@@ -210,9 +231,16 @@ class Loops:
             self._level = rate << 4
             base = self._base(cell)
         excess = clamp(rate - base, -EXCESS_CAP, EXCESS_CAP)
-        self._held = clamp(self._held + excess - SLACK, 0, HOLD_LIMIT * 2)
-        step = 16 if self._held == 0 else 1  # 0.1 bpm an epoch, 0.006 while held
-        self._level += step if excess > 0 else -16 if excess < 0 else 0
+        slack = SLACK + (self._spread >> 11)
+        if excess < 0:
+            slack -= excess  # recovering counts twice
+        self._held = clamp(self._held + excess - slack, 0, HOLD_LIMIT * 2)
+        step = LEVEL_STEP
+        if self._held:
+            step >>= 1
+        else:
+            self._spread += ((abs(excess) << 12) - self._spread) // FLOOR_EPOCHS
+        self._level += step if excess > 0 else -LEVEL_STEP if excess < 0 else 0
         self._sum[cell] += ((rate - (self._level >> 4)) * 8 - self._sum[cell]) // 64
         self._count[cell] += 1
         return base
@@ -223,19 +251,24 @@ class Loops:
 
     # --- gate and decision ----------------------------------------------------------------------
 
-    def _gate(self, epoch, seen):
+    def _asleep(self, epoch, seen):
         """Asleep for a while, worn, and the signal good."""
         scored = epoch.stage != wire.UNSCORED
-        self._awake += ((epoch.p_w if scored else 255) - self._awake) // 12
-        self._rem += (epoch.p_r - self._rem) // 12
+        self._awake += (((epoch.p_w if scored else 255) << 8) - self._awake) // GATE_EPOCHS
+        self.rem += ((epoch.p_r << 8) - self.rem) // GATE_EPOCHS
         return (
             seen
             and scored
-            and epoch.index >= WARM_UP
             and epoch.quality >= QUALITY
             and epoch.p_w < GATE_NOW
-            and self._awake < GATE_WAKE
+            and self._awake < GATE_WAKE << 8
         )
+
+    def _gate(self, epoch):
+        """Late enough in the night, and no steps of late that no heart makes in sleep."""
+        calm = self._jolt == 0
+        self._jolt -= self._jolt > 0
+        return calm and self._rough < ROUGH << 8 and epoch.index >= WARM_UP
 
     def _decide(self, epoch):
         """An event, unless this loop has had its event."""
@@ -257,7 +290,8 @@ class Loops:
         out[1] = min(255, self.nights + 1)
         level = self._level >> 4
         out[2], out[3] = level & 255, level >> 8
-        out[4] = clamp(self._floor >> 8, 1, 255)
+        out[4] = clamp(self._floor >> 12, 1, 255)
+        out[5] = clamp(self._spread >> 12, 1, 255)
         for i in range(CELLS):
             old = self._offset[i]
             if self._count[i] >= ENOUGH:

@@ -19,8 +19,8 @@ WINDOWS = (2, 5, 10, 20, 40)  # epochs
 RING = const(40)  # epochs remembered one by one
 BRIDGE = const(3)  # bins over which a difference is still one step
 SURGE = const(80)  # bpm x10 above the mean of 5 min; 10 bpm is a surge in the recordings' README
-HEART = const(58)  # features of the heart alone; those of motion follow
-FEATURES = const(65)
+HEART = const(64)  # features of the heart alone; those of motion follow
+FEATURES = const(71)
 
 
 def log16(x):
@@ -185,23 +185,26 @@ class Features:
             self._put(log16(max(0, (s2 - s1 * s1 // m) // m)) - 16)
 
     def _shapes(self, slot):
-        """Of 5, 10, 20 min: calmest and wildest epoch, share above the night's middle and top."""
+        """Of the longer windows: calmest, wildest and typical variation, and how often it was
+        above the night's middle and top fifth."""
         middle = self._varies.quantile(50) * 2
         high = self._varies.quantile(80) * 2
         calmest, wildest = 255, 0
-        n = above = top = age = 0
+        n = total = above = top = age = 0
         for w in range(1, len(WINDOWS)):
             while age < WINDOWS[w] and age < self._n:
                 k = (slot - age) % RING
                 age += 1
                 if self._rate[k]:
                     n += 1
+                    total += self._vary_log[k]
                     calmest = min(calmest, self._vary_log[k])
                     wildest = max(wildest, self._vary_log[k])
                     above += self._vary_log[k] > middle + 1
                     top += self._vary_log[k] > high + 1
             self._put(128 + min(calmest, wildest) - middle)
             self._put(128 + wildest - middle)
+            self._put(128 + total // (n or 1) - middle)
             self._put(above * 200 // (n or 1))
             self._put(top * 200 // (n or 1))
 
@@ -229,6 +232,8 @@ class Features:
         self._put(128 + calm[1] - calm[3])
         self._put(128 + (mean[0] - mean[2]) // 2)
         self._put(128 + (mean[1] - mean[3]) // 2)
+        self._put(128 + (mean[2] - mean[4]) // 2)
+        self._put(2 * (self._varies.quantile(80) - self._varies.quantile(20)))
         self._put(self._surge)
         self._put(self._quiet)
 

@@ -97,7 +97,11 @@ class Flash:
         self.programmed += len(data)
         tear, whole, chance = self._begin()
         first, end = _done(tear, whole, len(data))
-        self._touch(addr, data)
+        if tear in (None, DONE):
+            self._heal(addr, data)
+        if tear != NOTHING:
+            self._touch(addr, len(data))
+        before = self._old(addr, len(data)) if tear == FAINT else None
         for at in range(0, len(data), _CHUNK):
             piece = bytearray(data[at : at + _CHUNK])
             old = self._old(addr + at, len(piece))
@@ -112,7 +116,8 @@ class Flash:
         if tear == WEAK:
             self._weak.append([addr, bytes(data)])
         elif tear == FAINT:
-            self._faint.append([addr, bytes(data), 0])
+            changed = bytes([a | b ^ 255 for a, b in zip(data, before)])  # 0 fell just now
+            self._faint.append([addr, changed, 0])
         self._end(tear)
 
     def erase(self, sector):
@@ -164,7 +169,7 @@ class Flash:
                 old = self._old(faint[0], len(faint[1]))
                 self._write(
                     faint[0],
-                    bytes([a | b ^ 255 & chance.below(256) for a, b in zip(old, faint[1])]),
+                    bytes([a | (b ^ 255) & chance.below(256) for a, b in zip(old, faint[1])]),
                 )
 
     def rot(self, addr, bit):
@@ -202,14 +207,16 @@ class Flash:
         self._file.seek(addr)
         self._file.write(data)
 
-    def _touch(self, addr, data):
-        """What is programmed onto weak cells is bound to decay; what is repeated is firm."""
-        n = len(data)
+    def _heal(self, addr, data):
+        """What is done again is firm."""
         for faint in list(self._faint):
             i = faint[0] - addr
             again = data[i : i + len(faint[1])] if i >= 0 else b""
             if len(again) == len(faint[1]) and not any(a & ~b for a, b in zip(again, faint[1])):
                 self._faint.remove(faint)
+
+    def _touch(self, addr, n):
+        """What is programmed onto weak cells is bound to decay."""
         for weak in self._weak:
             if weak[1] is None:
                 hit = weak[0] == addr // self.sector_size

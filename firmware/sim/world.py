@@ -132,7 +132,9 @@ def _plan():
 def step(ms):
     """Go forward to `ms`, or only to the first event before it; True if one happened."""
     global now_ms, _next, _release_ms
-    if not alive or ms < _due_ms:
+    if not alive:
+        raise _reason
+    if ms < _due_ms:
         if ms > now_ms:
             now_ms = ms
         return False

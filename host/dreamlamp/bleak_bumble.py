@@ -41,8 +41,9 @@ PROPERTIES = (
 
 def use() -> None:
     """Let `BleakScanner` and `BleakClient` come here without being told."""
-    bleak.get_platform_scanner_backend_type = lambda: (Scanner, "bumble")
-    bleak.get_platform_client_backend_type = lambda: (Client, "bumble")
+    place: Any = bleak
+    place.get_platform_scanner_backend_type = lambda: (Scanner, "bumble")
+    place.get_platform_client_backend_type = lambda: (Client, "bumble")
 
 
 class Adapter:
@@ -179,7 +180,8 @@ def errors():
     except att.ATT_Error as error:
         raise BleakGATTProtocolError(error.error_code) from error
     except (core.BaseBumbleError, asyncio.CancelledError, TimeoutError) as error:
-        if isinstance(error, asyncio.CancelledError) and asyncio.current_task().cancelling():
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
             raise
         raise BleakError(f"{type(error).__name__}: {error}") from error
 
@@ -231,13 +233,15 @@ class Client(BaseBleakClient):
         """Resume a bond, as an operating system does by itself; or make one, if told to."""
         connection = self.alive()
         name = str(connection.peer_address)
-        if await device.keystore.get(name):
+        keystore = device.keystore
+        assert keystore
+        if await keystore.get(name):
             try:
                 return await connection.encrypt()
             except hci.HCI_Error:  # the lamp has forgotten this host
                 if not pair:
                     raise
-                await device.keystore.delete(name)
+                await keystore.delete(name)
         if pair:
             await connection.pair()
 
@@ -262,6 +266,7 @@ class Client(BaseBleakClient):
 
     async def unpair(self) -> None:
         device = await Adapter.hold()
+        assert device.keystore
         with contextlib.suppress(KeyError):
             await device.keystore.delete(str(self.target))
         await Adapter.release()
@@ -279,7 +284,7 @@ class Client(BaseBleakClient):
             service = BleakGATTService(found, found.handle, text(found.uuid))
             collection.add_service(service)
             for c in await found.discover_characteristics():
-                names = [n for i, n in enumerate(PROPERTIES) if c.properties & 1 << i]
+                names: Any = [n for i, n in enumerate(PROPERTIES) if c.properties & 1 << i]
                 characteristic = BleakGATTCharacteristic(
                     c, c.handle, text(c.uuid), names, lambda: self.mtu_size - 3, service
                 )

@@ -167,7 +167,6 @@ class Peripheral:
             gatt.Characteristic.READABLE | gatt.Characteristic.WRITEABLE,
             value,
         )
-        made.name = made.uuid.to_hex_str("-").lower()
         self.characteristics[handle] = made
         return made
 
@@ -192,7 +191,7 @@ class Peripheral:
                 self.world.count("dropped", len(data) - 4)
             else:
                 await self.device.gatt_server.notify_subscriber(connection, made, data[4:], True)
-                self.world.count(made.name, len(data) - 4)
+                self.world.count(made.uuid.to_hex_str("-").lower(), len(data) - 4)
             while self.world.congested() and self.connection is connection:
                 await asyncio.sleep(0.002)
         self.send("K", b"\x01")

@@ -67,6 +67,7 @@ class Antenna(Controller):
     """Bumble's controller with whole link-layer packets and real scan responses."""
 
     le_acl_data_packet_length = 251  # the default of 27 cuts each notification into ten
+    link: Air
 
     def send_hci_packet(self, packet):
         if isinstance(packet, hci.HCI_LE_Extended_Advertising_Report_Event):

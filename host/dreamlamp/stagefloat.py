@@ -11,6 +11,7 @@ import numpy as np
 CLASSES = ("W", "N2", "N3", "R")
 CLASS_OF_STAGE = np.array([0, 1, 1, 2, 3, -1])  # the recordings' codes; -1 stays -1
 LEAF = 128
+FLOOR = 2**-14  # no class is ever ruled out; the lamp's smallest probability
 Nights = list[np.ndarray]
 
 
@@ -64,9 +65,20 @@ def forward(model: dict, emission: np.ndarray) -> np.ndarray:
     out = np.empty_like(emission)
     for t in range(emission.shape[1]):
         alpha = alpha @ chain * emission[:, t]
-        alpha /= alpha.sum(axis=1, keepdims=True)
+        alpha = np.maximum(alpha / alpha.sum(axis=1, keepdims=True), FLOOR)
         out[:, t] = alpha
     return out
+
+
+def lagged(model: dict, emission: np.ndarray, lag: int) -> np.ndarray:
+    """Posteriors of an epoch once `lag` more are known."""
+    chain, out = np.array(model["chain"]), forward(model, emission)
+    ahead = np.concatenate([emission, np.ones((len(emission), lag, 4))], axis=1)
+    beta = np.ones_like(emission)
+    for k in range(lag, 0, -1):
+        beta = (beta * ahead[:, k : k + emission.shape[1]]) @ chain.T
+        beta /= beta.sum(axis=2, keepdims=True)
+    return out * beta / (out * beta).sum(axis=2, keepdims=True)
 
 
 def smooth(model: dict, emission: np.ndarray) -> np.ndarray:
@@ -81,11 +93,14 @@ def smooth(model: dict, emission: np.ndarray) -> np.ndarray:
 
 
 def posteriors(
-    model: dict, score: Nights, seen: Nights, motion: bool, whole: bool = False
+    model: dict, score: Nights, seen: Nights, motion: bool, lag: int | None = 0
 ) -> Nights:
-    """Each night's posteriors, causal, or with `whole` of the whole night."""
+    """Each night's posteriors: causal, `lag` epochs late, or (None) in the morning."""
     emission = emissions(model, score, seen, motion)
-    out = smooth(model, emission) if whole else forward(model, emission)
+    if lag is None:
+        out = smooth(model, emission)
+    else:
+        out = lagged(model, emission, lag) if lag else forward(model, emission)
     return [p[: len(s)] for p, s in zip(out, score)]
 
 

@@ -129,21 +129,21 @@ def die(story: Story, op: int, image: bytes) -> None:
         assert len(gone) <= len(allowed) + 1 and all(n < night for n in gone), f"gone {gone}"
         if chance.below(3) == 0:  # a boot that writes nothing
             continue
-        kept = list(found)
         if not log.open_id:
             night = log.open_night()
         if chance.below(2):
             flash.cut(chance.below(30), chance.below(len(TEARS)), chance.below(20), op)
-        write(log, kept, chance)
+        write(log, kept, found, chance)
 
 
-def write(log, kept: list, chance: Chance) -> None:
-    """A few more epochs, until done or dead."""
+def write(log, kept: list, found: list, chance: Chance) -> None:
+    """A few more epochs, until done or dead; the first one confirms whatever was `found`."""
     try:
         for _ in range(1 + chance.below(6)):
-            data = bytes([len(kept) & 255, 0]) + body(chance, 40)
+            data = bytes([len(found) & 255, 0]) + body(chance, 40)
             assert log.append(wire.EPOCH, data, len(data)), "append failed"
-            kept.append((wire.EPOCH, data))
+            found.append((wire.EPOCH, data))
+            kept[:] = found
             log.prepare()
     except PowerCut:
         pass

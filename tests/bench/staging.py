@@ -20,6 +20,7 @@ from rich.table import Table
 from . import _stagescore as score
 from ._stagepeers import Logistic, clock, heart
 
+LAG = 10  # epochs: what waiting five minutes would give
 CLASS = {wire.W: 0, wire.N2: 1, wire.N3: 2, wire.R: 3, wire.UNSCORED: score.ABSTAINED}
 
 
@@ -43,10 +44,10 @@ class Night:
         self.said[name], self.sure[name], self.p_r[name] = np.array(rows).T
         self.gate[name] = tables.GATE[motion]
 
-    def twin(self, name: str, model: dict, x: np.ndarray, motion: bool, whole: bool) -> None:
-        """Stage the night in floating point; abstain where the lamp does."""
+    def twin(self, name: str, model: dict, x: np.ndarray, motion: bool, lag: int | None) -> None:
+        """Stage the night in floating point, causal, `lag` epochs late or (None) whole."""
         s = stagefloat.scores(model, x, motion)
-        p = stagefloat.posteriors(model, [s], [self.sample.seen], motion, whole)[0]
+        p = stagefloat.posteriors(model, [s], [self.sample.seen], motion, lag)[0]
         self.said[name] = stagefloat.decide(model, p, motion)
 
     def stage(self, tables, twins: dict) -> None:
@@ -54,12 +55,13 @@ class Night:
         for motion in (False, True) if self.sample.moving else (False,):
             name = "motion" if motion else "heart"
             self.lamp(tables, motion)
-            self.twin(f"{name}_float", twins["causal"], self.sample.x, motion, False)
+            self.twin(f"{name}_float", twins["causal"], self.sample.x, motion, 0)
+            self.twin(f"{name}_lag", twins["causal"], self.sample.x, motion, LAG)
             abstained = self.said[name] == score.ABSTAINED
             self.said[f"{name}_float"][abstained] = score.ABSTAINED
             if "whole" in twins:
                 x = train.whole(self.sample).x
-                self.twin(f"{name}_whole", twins["whole"], x, motion, True)
+                self.twin(f"{name}_whole", twins["whole"], x, motion, None)
 
 
 def leave_one_out(samples: list[train.Sample]) -> list[Night]:
@@ -138,6 +140,7 @@ def summary(nights: list[Night]) -> dict:
     out["rem_precision"], out["rem_recall"] = gated(nights, best)
     for way in list(ways):
         ways[way]["gate_precision"], ways[way]["gate_recall"] = gated(nights, way)
+        ways[f"{way}_lag"] = told(nights, f"{way}_lag")
         if any(f"{way}_whole" in n.said for n in nights):
             whole = told(nights, f"{way}_whole")
             ways[f"{way}_whole"] = whole

@@ -39,28 +39,7 @@ def frames(log, night):
 
 def begin(log, boot_number=3):
     night = log.open_night()
-    first = struct.pack(
-        wire.BOOT_LAYOUT,
-        night,
-        boot_number,
-        1,
-        77,
-        1,
-        0,
-        1,
-        0,
-        1,
-        1,
-        50000,
-        0,
-        0,
-        40,
-        0,
-        0,
-        1,
-        254,
-        0,
-    )
+    first = struct.pack("<HHBI", night, boot_number, 1, 77) + bytes(17)
     assert log.append(wire.NIGHT, first, len(first))
     return night
 
@@ -138,8 +117,7 @@ def test_entries_tell_each_night():
     write(log, 2)
     for log in (log, boot(flash)):  # noqa: B020
         a, b = log.entries()
-        assert a == (one, 45 + 30 * 57 - 11 + 9, 30, 0, 3, 77) or a[0] == one
-        assert a[1] == log.digest(one)[0] and a[2:] == (30, 0, 3, 77)
+        assert a[:2] == (one, log.digest(one)[0]) and a[2:] == (30, 0, 3, 77)
         assert b == (two, log.digest(two)[0], 2, wire.ENTRY_OPEN, 4, 77)
 
 

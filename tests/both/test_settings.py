@@ -1,6 +1,9 @@
 """Settings over any store that keeps blobs."""
 
-from lamp.settings import VALUE_MAX, Settings
+import struct
+from binascii import crc32
+
+from lamp.settings import LAYOUT, VALUE_MAX, Settings
 
 
 class Store:
@@ -63,6 +66,17 @@ def test_every_flipped_bit_reads_as_the_default():
     for n in range(len(whole)):
         store.blobs["mode"] = whole[:n]
         assert settings.get("mode", "default") == "default", n
+
+
+def test_another_layout_reads_as_the_default():
+    store = Store()
+    settings = Settings(store)
+    settings.set("mode", 2)
+    other = bytearray(store.blobs["mode"])
+    other[0] = LAYOUT + 1
+    other[-4:] = struct.pack("<I", crc32(other[:-4]))
+    store.blobs["mode"] = other
+    assert settings.get("mode", "default") == "default"
 
 
 def test_a_value_too_long_is_refused():

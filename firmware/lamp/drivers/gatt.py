@@ -147,7 +147,7 @@ class Gatt:
 
     def advertise(self):
         """Nothing personal: what it is, and two bytes of the address to tell two apart."""
-        service = bytes(bluetooth.UUID(wire.SERVICE_UUID))
+        service = bytes(bluetooth.UUID(wire.SERVICE_UUID))  # type: ignore[call-overload]
         self.ble.gap_advertise(
             _INTERVAL_US,
             field(0x01, b"\x06") + field(0x09, self.name.encode()),

@@ -14,6 +14,8 @@ from lamp import codec, wire
 SAMPLE_S = {"slpdb": 0.004, "apnea_ecg": 0.01}
 SAMPLES = 100  # of a PPG frame, 2 s
 PPG_FRAMES = 30  # the recorded minute
+BREAK_MS = 4000
+EPOCHS = 960  # eight hours
 
 
 class Beats:
@@ -38,17 +40,22 @@ def beat_times_ms(file: Path) -> np.ndarray:
 
 
 def epochs(times: np.ndarray):
-    """Yield the Beats of each 30 s; intervals outside 300..2000 ms are breaks."""
+    """Yield the Beats of each 30 s.
+
+    As heart.py judges them: an interval outside 300..2000 ms is an artefact, and nothing for four
+    seconds a break.
+    """
     ibi = np.diff(times, prepend=times[0] - 60000)
     seen = times + np.where(ibi <= 2000, ibi * 45 // 100, 400)
     which = np.maximum.accumulate(seen) // 30000
     for epoch in range(int(which[-1])):
         beats = Beats()
         for i in np.flatnonzero(which == epoch)[: codec.MAX_BEATS]:
-            first = not 300 <= ibi[i] <= 2000
+            first = ibi[i] > BREAK_MS
             beats.t_ms[beats.n] = int(times[i] - epoch * 30000)
             beats.ibi_ms[beats.n] = 0 if first else int(ibi[i])
-            beats.flag[beats.n] = wire.FIRST if first else wire.NN
+            odd = wire.NN if 300 <= ibi[i] <= 2000 else wire.ARTEFACT
+            beats.flag[beats.n] = wire.FIRST if first else odd
             beats.n += 1
         yield beats
 
@@ -56,18 +63,17 @@ def epochs(times: np.ndarray):
 def entropy_bits(times: np.ndarray) -> tuple[float, int]:
     """Order-0 entropy of the night's differences of intervals, bits; and how many intervals."""
     ibi = np.diff(times)
-    good = (ibi >= 300) & (ibi <= 2000)
-    step = np.diff(ibi)[good[1:] & good[:-1]]
+    step = np.diff(ibi[ibi <= BREAK_MS])
     _, counts = np.unique(step, return_counts=True)
     p = counts / counts.sum()
-    return float(-(p * np.log2(p)).sum()), int(good.sum())
+    return float(-(p * np.log2(p)).sum()), len(step)
 
 
 def frames(times: np.ndarray, pulse: np.ndarray):
-    """Yield (kind, payload) of a whole night but its END: as night.py writes it."""
+    """Yield (kind, payload) of at most eight hours but the END, as night.py writes them."""
     out, epoch = bytearray(255), wire.Epoch()
     yield wire.NIGHT, bytes([1] * 26)
-    for index, beats in enumerate(epochs(times)):
+    for index, beats in zip(range(EPOCHS), epochs(times)):
         epoch.clear(index)
         epoch.beats, epoch.quality = beats.n, 97
         epoch.pack_into(out, 0)

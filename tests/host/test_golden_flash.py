@@ -1,0 +1,82 @@
+"""The bytes on flash: what the lamp's files write, tests/golden/flash.txt and WIRE.md agree."""
+
+import struct
+from array import array
+from pathlib import Path
+
+import pytest
+from lamp import codec, nightlog, ring, wire
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = dict(
+    line.split(maxsplit=1) for line in (ROOT / "tests/golden/flash.txt").read_text().splitlines()
+)
+NIGHT = 7
+
+
+class Beats:
+    def __init__(self, *beats):
+        self.t_ms = array("h", [t for t, _, _ in beats] + [0] * (128 - len(beats)))
+        self.ibi_ms = array("H", [i for _, i, _ in beats] + [0] * (128 - len(beats)))
+        self.flag = bytearray([f for _, _, f in beats] + [0] * (128 - len(beats)))
+
+
+PLAIN = Beats((-120, 900, 0), (760, 880, 0), (1650, 890, 0))
+FLAGGED = Beats((250, 0, 2), (1100, 850, 0), (1510, 410, 1), (2370, 860, 0))
+SAMPLES = array("i", [120000, 120010, 120025, 119990])
+
+
+def sealed(data: bytes, night: int) -> bytes:
+    buf = bytearray(data) + bytes(4)
+    ring.seal(buf, len(data), night)
+    return bytes(buf)
+
+
+def packed(pack, values, n) -> bytes:
+    out = bytearray(255)
+    return bytes(out[: pack(values, n, out, 0)])
+
+
+def header() -> bytes:
+    fields = struct.pack(ring.HEADER, ring.MAGIC, nightlog.ENDED, NIGHT, 2, 120, 8000)
+    return sealed(fields, 0) + b"\xff\xff"
+
+
+def event() -> bytes:
+    body = struct.pack(wire.EVENT_LAYOUT, wire.LOOP, 300, 12, 131, 100, wire.CYCLE)
+    return sealed(bytes([wire.EVENT, len(body)]) + body, NIGHT)
+
+
+MADE = {
+    "header": header(),
+    "event": event(),
+    "end": sealed(bytes([wire.END, 3]) + struct.pack("<BH", wire.END_BUTTON, 960), NIGHT),
+    "plain_beats": packed(codec.pack_beats, PLAIN, 3),
+    "flagged_beats": packed(codec.pack_beats, FLAGGED, 4),
+    "samples": packed(codec.pack_samples, SAMPLES, 4),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_the_lamp_the_golden_bytes_and_the_text_agree(name):
+    assert MADE[name].hex() == GOLDEN[name]
+    assert f"| `{name}` |" in (text := (ROOT / "WIRE.md").read_text())
+    assert f"`{GOLDEN[name]}`" in text
+
+
+def test_nothing_golden_is_left_over():
+    assert GOLDEN.keys() == MADE.keys()
+
+
+@pytest.mark.parametrize(
+    "name, beats, n", [("plain_beats", PLAIN, 3), ("flagged_beats", FLAGGED, 4)]
+)
+def test_golden_beats_are_read_back(name, beats, n):
+    back, data = Beats(), bytes.fromhex(GOLDEN[name])
+    assert codec.unpack_beats(data, 0, len(data), back) == n
+    assert (back.t_ms, back.ibi_ms, back.flag) == (beats.t_ms, beats.ibi_ms, beats.flag)
+
+
+def test_golden_samples_are_read_back():
+    out, data = array("i", [0] * 8), bytes.fromhex(GOLDEN["samples"])
+    assert codec.unpack_samples(data, 0, len(data), out) == 4 and out[:4] == SAMPLES
