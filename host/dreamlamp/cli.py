@@ -190,14 +190,13 @@ def heart_of(recording: Path | None, seed: int, loop: bool):
 @heart_options
 @click.option("--finger-off", multiple=True, metavar="HH:MM-HH:MM", help="Finger off meanwhile.")
 @click.option("--power-cut", multiple=True, metavar="HH:MM[+MIN]", help="Power away; 5 min.")
-@click.option("--full-flash", is_flag=True, help="Begin with a memory that is nearly full.")
 @click.option("--drop-link", is_flag=True, help="Go out of reach in the midst of the sync.")
 @click.option("--starts", type=click.Choice(["button", "wear"]), default="button")
 @click.option("--ends", type=click.Choice(["button", "unworn"]), default="button")
 @click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path),
               default=Path("build/night"), show_default=True, help="Where to work.")  # fmt: skip
 @as_json
-def night(recording, seed, loop, bits, mode, finger_off, power_cut, full_flash, drop_link,
+def night(recording, seed, loop, bits, mode, finger_off, power_cut, drop_link,
           starts, ends, folder, as_json) -> None:  # fmt: skip
     """Let a whole night happen on a virtual lamp, fetch it, draw it, replay it.
 
@@ -213,8 +212,7 @@ def night(recording, seed, loop, bits, mode, finger_off, power_cut, full_flash, 
     scenario = sim.Scenario(
         seed=seed, bits=int(bits), settings=sim.settings_for(mode), starts=starts, ends=ends,
         finger_off=[tuple(map(asleep_s, span.split("-"))) for span in finger_off],
-        power_cuts=[power_cut_of(text) for text in power_cut], full_flash=full_flash,
-        visit=bool(power_cut),
+        power_cuts=[power_cut_of(text) for text in power_cut],        visit=bool(power_cut),
     )  # fmt: skip
     for remark in heart.remarks():
         err.print(f"{heart.name}: {remark}")

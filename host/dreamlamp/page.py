@@ -23,14 +23,16 @@ figcaption{font-size:.8rem;color:var(--soft);margin-bottom:.35rem}
 figcaption b{color:var(--text);font-weight:600;margin-right:.4rem}
 .box{position:relative;background:var(--card);border-radius:.5rem;overflow:hidden}
 .box svg{display:block;width:100%;height:100%;position:absolute;inset:0}
-.box svg path{vector-effect:non-scaling-stroke}
+.box svg path{vector-effect:non-scaling-stroke}.stages svg,.worn svg{shape-rendering:crispEdges}
 .worn .box{height:.65rem;border-radius:.33rem}.stages .box{height:13rem}
 .heart .box{height:11rem}.score .box{height:7rem}.lamp .box{height:4.5rem}
+.lines{position:absolute;inset:0;pointer-events:none}
+.lines i{position:absolute;top:0;bottom:0;border-left:1px solid var(--edge)}
 .rows{position:absolute;inset:0;display:grid;grid-template-rows:repeat(4,1fr);
 pointer-events:none}
 .row,.level{font-size:.72rem;color:var(--text);opacity:.75;text-shadow:0 0 .3rem var(--ground),
 0 0 .15rem var(--ground)}
-.row{padding:.1rem .5rem;border-top:1px solid var(--edge)}.row:first-child{border-top:0}
+.row{padding:.15rem .5rem;border-top:1px solid var(--edge)}.row:first-child{border-top:0}
 .level{position:absolute;left:.5rem;transform:translateY(50%)}
 .level::after{content:"";position:absolute;left:1.9rem;width:100vw;top:50%;
 border-top:1px solid var(--edge)}
@@ -57,17 +59,23 @@ li b{font-weight:400;color:var(--soft);display:inline-block;min-width:4rem}
 .sure p{max-width:44rem}.sure p+p{margin-top:.5rem;color:var(--soft)}
 footer{margin-top:2.6rem;padding-top:1rem;border-top:1px solid var(--edge);font-size:.75rem;
 color:var(--soft)}
+@media(min-width:44rem){.night{padding-left:3.6rem;overflow-x:clip}.rows,.level{left:-3.6rem}
+.row,.level{opacity:1;color:var(--soft);text-shadow:none}.level{left:-2.2rem;width:1.8rem;
+text-align:right}.level::after{left:2.2rem}.row{border-color:transparent;padding-left:0;
+display:flex;align-items:center}.box{overflow:visible}.box svg{border-radius:.5rem}
+.rows{right:auto;width:3.4rem}}
 @media(max-width:34rem){figcaption span{display:block}.stages .box{height:11rem}
 .hours span:nth-child(even){display:none}}
-@media print{@page{size:A4;margin:11mm}
+@media print{@page{size:A4;margin:10mm 12mm}
 :root{--ground:#fff;--card:#f4f5f7;--edge:#d9dde3;--text:#11151c;--soft:#59626f;
 --wake:#d98a2b;--rem:#c94a5c;--light:#6f9be0;--deep:#3d4aa5;--line:#11151c;--heart:#c94a5c;
 --score:#c9791c;--gone:#fff;--weak:#c3c9d2}
-body{font-size:10pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}
-main{padding:0;max-width:none}section{margin-top:4mm}h1{font-size:19pt}
-figure{margin-bottom:2.5mm;break-inside:avoid}.stages .box{height:36mm}.heart .box{height:30mm}
-.score .box{height:18mm}.lamp .box{height:12mm}h2{margin-bottom:1.5mm}
-dl{grid-template-columns:repeat(8,1fr);gap:2mm}dd{font-size:11pt}dt{font-size:7pt}
-.shares{margin-top:2mm;grid-template-columns:repeat(3,1fr)}.share{grid-template-columns:auto auto
-auto}footer{margin-top:4mm}}
+html{font-size:10.5px}body{font-size:9.5pt;-webkit-print-color-adjust:exact;
+print-color-adjust:exact}
+main{padding:0;max-width:none}section{margin-top:3mm}h1{font-size:17pt}h2{margin-bottom:1mm}
+figure{margin-bottom:1.5mm;break-inside:avoid}.stages .box{height:33mm}.heart .box{height:27mm}
+.score .box{height:16mm}.lamp .box{height:11mm}
+dl{grid-template-columns:repeat(8,1fr);gap:1mm 2mm}dd{font-size:11pt}dt{font-size:7pt}
+.shares{margin-top:1.5mm;grid-template-columns:repeat(3,1fr);gap:2mm}
+.share{grid-template-columns:auto auto auto}li{padding:.5mm 0}footer{margin-top:3mm}}
 """

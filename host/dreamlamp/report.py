@@ -90,14 +90,16 @@ def _panels(night: Night, facts: dict) -> str:
     score = svg["score"] + _levels(0, top, 100, only=100) + _marks(night, facts)
     score_key = "dashed: the threshold · tinted: the detector may look"
     made += _panel("score", "Loop score", score_key, score)
+    dark = "" if "lamp" in svg else '<p class="dark">The lamp stayed dark all night.</p>'
     if "lamp" in svg:
         lamp = svg["lamp"] + _levels(0, drawing.lamp_top(night), 20)
         made += _panel("lamp", "Light", "lightness L* of the lamp, 0 dark to 100", lamp)
-    else:
-        made += '<p class="dark">The lamp stayed dark all night.</p>'
     worn = _panel("worn", "Signal", "full: good · pale: poor · dark: not worn", svg["worn"])
-    hours = _hours(night, facts)
-    return f'<section class="night">{worn}{made}<div class="hours">{hours}</div></section>'
+    ticks = _hours(night, facts)
+    lines = "".join(f'<i style="left:{at:.2f}%"></i>' for at, _ in ticks)
+    made = made.replace('<div class="box">', f'<div class="box"><div class="lines">{lines}</div>')
+    hours = "".join(f'<span style="left:{at:.2f}%">{text}</span>' for at, text in ticks)
+    return f'<section class="night">{worn}{made}<div class="hours">{hours}</div>{dark}</section>'
 
 
 def _panel(kind: str, title: str, key: str, content: str) -> str:
@@ -128,8 +130,8 @@ def _marks(night: Night, facts: dict) -> str:
     )
 
 
-def _hours(night: Night, facts: dict) -> str:
-    """Labels of the time axis: full hours of the clock, or hours into the night."""
+def _hours(night: Night, facts: dict) -> list[tuple[float, str]]:
+    """(percent of the width, label): full hours of the clock, or hours into the night."""
     length = max(night.length_s, 1)
     step = 3600 if length < 12 * 3600 else 7200
     if facts["began"]:
@@ -141,11 +143,7 @@ def _hours(night: Night, facts: dict) -> str:
             at += timedelta(seconds=step)
     else:
         ticks = [(s, f"{s // 3600} h") for s in range(0, int(length), step)]
-    return "".join(
-        f'<span style="left:{100 * s / length:.2f}%">{text}</span>'
-        for s, text in ticks
-        if 0.02 < s / length < 0.98
-    )
+    return [(100 * s / length, text) for s, text in ticks if 0.02 < s / length < 0.98]
 
 
 def _statistics(found: dict, heart: dict) -> str:

@@ -55,7 +55,6 @@ class Scenario:
     ends: str = "button"  # or "unworn": an hour of it
     finger_off: list[tuple[float, float]] = field(default_factory=list)
     power_cuts: list[tuple[float, float]] = field(default_factory=list)  # (when, how long)
-    full_flash: bool = False
     visit: bool = False  # a host sets the clock in the evening
 
 

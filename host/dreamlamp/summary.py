@@ -96,10 +96,10 @@ def _event(night: Night, event) -> dict:
 def holes(night: Night) -> list[dict]:
     """Where nothing was recorded: from and to (seconds into the night), and why."""
     found = []
-    for k, (kind, group) in enumerate(groupby(range(len(night)), lambda i: _why(night, i))):
+    for kind, group in groupby(range(len(night)), lambda i: _why(night, i)):
         members = list(group)
         start, end = night.seconds[members[0]], night.seconds[members[-1]] + wire.EPOCH_S
-        if kind and (end - start >= SHORTEST_HOLE_S or k == 0):
+        if kind and end - start >= SHORTEST_HOLE_S:
             found.append({"from_s": float(start), "to_s": float(end), "why": kind})
     return sorted(found + _restarts(night) + _early_end(night), key=lambda h: h["from_s"])
 

@@ -61,7 +61,7 @@ def sure_sentences(facts: dict) -> list[str]:
     if other and other["percent"] is not None:
         kappa = "" if other["kappa"] is None else f" (kappa {other['kappa']:.2f})"
         said.append(
-            f"{other['by']} scored the same night: four stages agree in "
+            f"{_capital(other['by'])} scored the same night: four stages agree in "
             f"{other['percent']:.0f} % of {other['epochs']} half minutes{kappa}."
         )
     said.append(
@@ -69,6 +69,10 @@ def sure_sentences(facts: dict) -> list[str]:
         "you sleep. It is no proof of a bad dream, and a quiet curve no proof of a good one."
     )
     return said
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def loop_sentence(event: dict) -> str:
