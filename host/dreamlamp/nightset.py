@@ -57,8 +57,8 @@ def watch_bins(t: np.ndarray, bpm: np.ndarray, n: int) -> np.ndarray:
     count = np.bincount(at[inside], minlength=n)
     total = np.bincount(at[inside], bpm[inside], minlength=n)
     bins = np.rint(10 * total / np.maximum(count, 1)).astype(int)
-    for i in np.flatnonzero(count == 0):
-        recent = [j for j in range(max(0, int(i) - KEEP_BINS), int(i)) if count[j]]
+    for i in (int(k) for k in np.flatnonzero(count == 0)):
+        recent = [j for j in range(max(0, i - KEEP_BINS), i) if count[j]]
         bins[i] = bins[recent[-1]] if recent else 0
     return bins
 

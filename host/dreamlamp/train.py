@@ -160,9 +160,11 @@ def groups(samples: Sequence[Sample], k: int) -> list[set[str]]:
     return [set(subjects[i::k]) for i in range(min(k, len(subjects)))]
 
 
-def outside(samples: Sequence[Sample], rounds: dict, folds: int) -> tuple[list, list]:
+def outside(
+    samples: Sequence[Sample], rounds: dict, folds: int
+) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
     """Scores of each night, heart alone and with motion, by trees that never saw its subject."""
-    scores: tuple[list, list] = ([None] * len(samples), [None] * len(samples))
+    scores: tuple[dict[int, np.ndarray], dict[int, np.ndarray]] = ({}, {})
     for held in groups(samples, folds):
         trees = fit_trees([s for s in samples if s.night.subject not in held], rounds)
         for i, s in enumerate(samples):
