@@ -28,10 +28,18 @@ check: setup ## lint, types and house rules, in seconds
 test: setup check ## every test
 	@$(PY) -m pytest
 
-bench: setup ## a table of the README: BENCH=name DATA=dir TRAIN=0|1
+bench: .venv/bench ## a table of the README: BENCH=name DATA=dir TRAIN=0|1
 	@DATA="$(DATA)" TRAIN="$(TRAIN)" $(PY) -m tests.bench $(BENCH)
+
+train: .venv/bench ## the committed stage model again, byte for byte, from DATA=dir
+	@$(PY) -m dreamlamp.train $(or $(DATA),../shared/data)
+
+.venv/bench: .venv/ready
+	@echo "setup: the benches' peers and the trainer" >&2
+	@$(PY) -m pip install -q --disable-pip-version-check -e '.[bench]'
+	@touch .venv/bench
 
 clean: ## remove what was built; nights in build/ go too
 	rm -rf build .pytest_cache .ruff_cache .mypy_cache
 
-.PHONY: help setup night check test bench clean
+.PHONY: help setup night check test bench train clean

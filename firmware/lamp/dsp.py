@@ -4,7 +4,7 @@ A pulse of blood is the steepest thing in a finger's light. `scan` runs the raw 
 one filter, the sum of the last W samples less the sum of the W before: a matched filter for a
 rise of that length, blind to the level and nearly blind to a wandering baseline. It is looking
 for maxima of that slope which nothing within HOLD samples on either side exceeds: the idea of
-the slope-sum detectors (Zong, Moody & Jiang 2003, "qppg") made causal at a fixed cost. Soon
+the slope-sum detectors (Zong, Heldt, Moody & Mark 2003, "qppg") made causal at a fixed cost. Soon
 after a beat (EARLY) a maximum must also ride high: the middle of its rise above the mean of the
 last second. There a premature beat is seen on the shoulder of the last pulse, and a dicrotic
 wave, which is as steep but lies at the bottom, is not; that rule is the level test of Elgendi

@@ -4,7 +4,7 @@ A beat is the steepest slope of the pulse (dsp.scan), not its rounded top: the u
 the pressure wave arrives, and its time wanders least against the ECG. Tried on `bidmc` at 50 Hz,
 root mean square of interval differences: slope over 2 x 160 ms 15.6 ms, over 2 x 60 ms 16.8,
 half height 15.8, foot by intersecting tangents 17.7, top with parabola 21.0. The time is refined
-below the sample by a parabola, which is worth more than a higher rate (Bent & Dunn 2021). A beat
+below the sample by a parabola, which is worth more than a higher rate (arXiv 2202.13651). A beat
 is confirmed when nothing steeper has followed for 45 % of the typical interval, at most 600 ms;
 with the filter's 160 ms it is told at most 0.8 s late.
 
@@ -49,7 +49,7 @@ HOLD_MIN_MS = const(240)  # under the shortest interval
 HOLD_MAX_MS = const(600)  # bounds the latency
 TURN_VOTES = const(12)  # beats, on balance, that must speak for turning the pulse over
 SETTLED_VOTES = const(60)  # what beats that speak against it can save up
-TRUST_BEATS = const(4)  # good intervals in a row that noise does not make
+TRUST_BEATS = const(6)  # good intervals in a row that noise does not make
 TRUST_MS = const(30000)  # how long they prove that a finger is there
 DRIFT_MS = const(2000)  # how far sensor time may run off before a new origin is taken
 LONG_AGO_MS = const(1 << 20)
@@ -236,9 +236,12 @@ class Heart:
         self._floor()
 
     def _sense(self, best, pulse):
-        """Vote on which way pulses point. Vessels fill 1.3 to 2 times as fast as they drain
-        (31 of 32 fingers of `bidmc`); a jump of the light, however high, counts for a few beats,
-        and it is the board that decides, so what a minute has settled is not soon undone."""
+        """Vote on which way pulses point.
+
+        Vessels fill 1.2 to 2 times as fast as they drain (all fingers of `bidmc` but one). A
+        jump of the light, however high, counts for a few beats; and it is the board that
+        decides, so what a minute has settled is not soon undone.
+        """
         self._with = max(best, self._with - (self._with >> 2))
         counter = min(self._s[dsp.COUNTER], 2 * self._with)
         self._against = max(counter, self._against - (self._against >> 2))

@@ -28,9 +28,9 @@ BRIDGE = const(6)  # bins without a rate that the last one stands for
 # harmonic, not a loop: surges injected here rise 18. One such night held half of Walch's alarms.
 JOLT = const(240)
 JOLT_EPOCHS = const(25)
-# A rate that jumps by 5.5 bpm from one 5 s bin to the next for minutes is atrial fibrillation, or
+# A rate that jumps by 4 bpm from one 5 s bin to the next for minutes is atrial fibrillation, or
 # no heart at all.
-ROUGH = const(55)
+ROUGH = const(40)
 FLOOR_EPOCHS = const(250)  # memory of the usual score: two hours
 FLOOR_CAP = const(150)  # what one epoch may teach it, bpm x10
 FLOOR_PRIOR = const(8)  # the usual score of 73 untouched nights, bpm x10
@@ -57,6 +57,7 @@ VERSION = const(1)
 HOURS = const(4)  # two-hour parts of a night
 CELLS = const(12)  # (light, deep, REM) x HOURS
 HEAD = const(6)  # bytes before the cells: version, nights, level u16, floor, spread
+MIDDLE = const(600)  # bpm x10 that cells' means are kept against, so that they fit
 RATE = const(8)  # nights over which a baseline forgets
 ENOUGH = const(20)  # epochs of a cell that make it worth learning
 
@@ -144,8 +145,8 @@ class Loops:
         self._floor = FLOOR_PRIOR << 12
         self._spread = SPREAD_PRIOR << 12
         self._offset = bytearray([128] * CELLS)  # of each cell from the level, 0.25 bpm, +128
-        self._sum = array("h", [0] * CELLS)  # this night's mean of it, bpm x10 x8, and epochs
-        self._count = array("h", [0] * CELLS)
+        self._sum = array("h", [0] * CELLS)  # this night's mean rate in it, bpm x80
+        self._count = bytearray(CELLS)  # above MIDDLE, and epochs, 255 = 255 or more
         if baseline and len(baseline) >= HEAD + CELLS and baseline[0] == VERSION:
             self.nights = baseline[1]
             self._level = (baseline[2] | baseline[3] << 8) << 4
@@ -241,8 +242,11 @@ class Loops:
         else:
             self._spread += ((abs(excess) << 12) - self._spread) // FLOOR_EPOCHS
         self._level += step if excess > 0 else -LEVEL_STEP if excess < 0 else 0
-        self._sum[cell] += ((rate - (self._level >> 4)) * 8 - self._sum[cell]) // 64
-        self._count[cell] += 1
+        above = (rate - MIDDLE) << 3
+        if self._count[cell]:
+            above = self._sum[cell] + ((above - self._sum[cell] + 32) >> 6)
+        self._sum[cell] = above
+        self._count[cell] = min(255, self._count[cell] + 1)
         return base
 
     def _hold(self):
@@ -288,13 +292,18 @@ class Loops:
         out = bytearray(HEAD + CELLS)
         out[0] = VERSION
         out[1] = min(255, self.nights + 1)
-        level = self._level >> 4
+        total = weight = 0
+        for i in range(CELLS):
+            total += self._sum[i] * self._count[i]
+            weight += self._count[i]
+        mean = total // weight if weight else 0  # allocates where small ints end: once a night
+        level = MIDDLE + (mean >> 3) if weight else self._level >> 4
         out[2], out[3] = level & 255, level >> 8
         out[4] = clamp(self._floor >> 12, 1, 255)
         out[5] = clamp(self._spread >> 12, 1, 255)
         for i in range(CELLS):
             old = self._offset[i]
             if self._count[i] >= ENOUGH:
-                old += (self._sum[i] // 20 + 128 - old) // share
+                old += ((self._sum[i] - mean) // 20 + 128 - old) // share
             out[HEAD + i] = clamp(old, 68, 188)  # within 15 bpm of the level
         return bytes(out)

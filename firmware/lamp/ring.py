@@ -31,7 +31,7 @@ _sum = bytearray(4)
 
 
 @micropython.viper
-def _crc(out: ptr8, buf: ptr8, n: int, night: int):
+def _crc_viper(out: ptr8, buf: ptr8, n: int, night: int):
     """CRC-32 of the night's id and `n` bytes, without the big int binascii would make of it."""
     poly = uint(0xEDB8) << 16 | uint(0x8320)
     crc = uint(0xFFFF) << 16 | uint(0xFFFF)
@@ -56,11 +56,13 @@ def _crc(out: ptr8, buf: ptr8, n: int, night: int):
         crc = crc >> 8
 
 
-if isinstance(micropython, type):  # CPython: no viper, and no small ints to guard
+def _crc_c(out, buf, n, night):
+    seed = binascii.crc32(struct.pack("<H", night))
+    struct.pack_into("<I", out, 0, binascii.crc32(memoryview(buf)[:n], seed))
 
-    def _crc(out, buf, n, night):
-        seed = binascii.crc32(struct.pack("<H", night))
-        struct.pack_into("<I", out, 0, binascii.crc32(memoryview(buf)[:n], seed))
+
+# CPython has no viper, and no small ints to guard
+_crc = _crc_c if isinstance(micropython, type) else _crc_viper
 
 
 def seal(buf, n, night):

@@ -21,6 +21,7 @@ sys.path[:0] = [_here, sys.argv[2] if len(sys.argv) > 2 else _here + "/.."]
 
 gc.collect()
 _before = gc.mem_alloc()
+_spare = [bytearray(8192)]  # to write state.json with when the firmware has eaten its memory
 import asyncio  # noqa: E402, F401
 
 import world  # noqa: E402
@@ -84,6 +85,8 @@ if sys.argv[1] == "--share":
     sys.exit(0)
 print("simulator: %d bytes of heap are its own" % Heap.share)
 status, cause = run()
+_spare.clear()
+gc.collect()
 world.write_state(
     cause=cause,
     status=status,

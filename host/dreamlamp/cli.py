@@ -211,7 +211,7 @@ def night(recording, seed, loop, bits, mode, finger_off, power_cut, drop_link,
     heart = heart_of(recording, seed, loop)
     scenario = sim.Scenario(
         seed=seed, bits=int(bits), settings=sim.settings_for(mode), starts=starts, ends=ends,
-        finger_off=[tuple(map(asleep_s, span.split("-"))) for span in finger_off],
+        finger_off=[span_of(text) for text in finger_off],
         power_cuts=[power_cut_of(text) for text in power_cut],        visit=bool(power_cut),
     )  # fmt: skip
     for remark in heart.remarks():
@@ -237,6 +237,12 @@ def asleep_s(text: str) -> float:
         raise click.UsageError(f"{text!r} is no time of the night: write it as 03:00") from None
     bed = timedelta(hours=BEDTIME[0], minutes=BEDTIME[1])
     return (timedelta(hours=at.hour, minutes=at.minute) - bed).seconds
+
+
+def span_of(text: str) -> tuple[float, float]:
+    """HH:MM-HH:MM -> seconds after the recording's start."""
+    start, _, end = text.partition("-")
+    return asleep_s(start), asleep_s(end)
 
 
 def power_cut_of(text: str) -> tuple[float, float]:

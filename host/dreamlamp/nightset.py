@@ -31,6 +31,7 @@ class Labelled:
     stage: np.ndarray
     hr_x10: np.ndarray
     motion: np.ndarray
+    beats_s: np.ndarray | None = None  # from the first epoch on, where there are beats
 
     def epochs(self, motion: bool) -> Iterator[wire.Epoch]:
         """The night's epochs, one object lent again and again, as on the lamp."""
@@ -57,7 +58,7 @@ def watch_bins(t: np.ndarray, bpm: np.ndarray, n: int) -> np.ndarray:
     total = np.bincount(at[inside], bpm[inside], minlength=n)
     bins = np.rint(10 * total / np.maximum(count, 1)).astype(int)
     for i in np.flatnonzero(count == 0):
-        recent = [j for j in range(max(0, i - KEEP_BINS), i) if count[j]]
+        recent = [j for j in range(max(0, int(i) - KEEP_BINS), int(i)) if count[j]]
         bins[i] = bins[recent[-1]] if recent else 0
     return bins
 
@@ -88,14 +89,15 @@ def load(file: Path) -> Labelled:
         meta = json.loads(str(record["meta"]))
         stage, t0 = record["stage"].astype(np.int8), float(record["stage_t0"])
         n = len(stage) * wire.BINS
-        motion = np.full(len(stage), -1)
+        motion, beats = np.full(len(stage), -1), None
         if "hr_t" in record:
             bins = watch_bins(record["hr_t"] - t0, record["hr_bpm"], n)
             count = record["act_count"]
             motion = np.where(np.isfinite(count), np.minimum(count, 30000), -1).astype(int)
         else:
             normal = np.array([c == NORMAL for c in str(record["beats_type"])])
-            bins = beat_bins(record["beats_t"] - t0, normal, len(stage))
+            beats = record["beats_t"] - t0
+            bins = beat_bins(beats, normal, len(stage))
     return Labelled(
         dataset=meta["dataset"],
         record=file.stem,
@@ -103,6 +105,7 @@ def load(file: Path) -> Labelled:
         stage=stage,
         hr_x10=bins.reshape(-1, wire.BINS),
         motion=motion,
+        beats_s=beats,
     )
 
 

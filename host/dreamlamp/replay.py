@@ -100,8 +100,8 @@ class _Run:
         self.verdict = Verdict(firmware=night.boots[0].firmware)
         self.lights = [*night.epochs["light"].tolist(), 0]
         self.count = 0  # epochs so far
-        self.boot: Boot | None = None
-        self.mind: mind.Mind | None = None
+        self.boot: Boot = None  # type: ignore[assignment]  # the first frames set these two
+        self.mind: mind.Mind = None  # type: ignore[assignment]
         self.epoch = wire.Epoch()
         self.expected: tuple[int, ...] | None = None
 

@@ -16,23 +16,23 @@ def statistics(stages: Sequence[str], epoch_s: int = 30) -> dict[str, float | No
     minutes = epoch_s / 60
     asleep = [i for i, stage in enumerate(stages) if stage in SLEEP]
     count = {stage: sum(s == stage for s in stages) * minutes for stage in ("W", *SLEEP)}
-    first, last = (asleep[0], asleep[-1]) if asleep else (None, None)
-    period = stages[first : last + 1] if asleep else ()
+    period = stages[asleep[0] : asleep[-1] + 1] if asleep else ()
+    tib, spt, tst = (len(part) * minutes for part in (stages, period, asleep))
     found: dict[str, float | None] = {
-        "tib": len(stages) * minutes,
-        "spt": len(period) * minutes,
+        "tib": tib,
+        "spt": spt,
         "waso": sum(s == "W" for s in period) * minutes,
-        "tst": len(asleep) * minutes,
+        "tst": tst,
         "unscored": sum(s not in count for s in stages) * minutes,
-        "sol": None if first is None else first * minutes,
+        "sol": asleep[0] * minutes if asleep else None,
     }
     for stage in ("N1", "N2", "N3", "R"):
         key = "rem" if stage == "R" else stage.lower()
         found[key] = count[stage]
-        found[f"{key}_percent"] = _share(count[stage], found["tst"])
+        found[f"{key}_percent"] = _share(count[stage], tst)
         found[f"lat_{key}"] = stages.index(stage) * minutes if stage in stages else None
-    found["se"] = _share(found["tst"], found["tib"])
-    found["sme"] = _share(found["tst"], found["spt"])
+    found["se"] = _share(tst, tib)
+    found["sme"] = _share(tst, spt)
     return found
 
 

@@ -6,7 +6,14 @@ from contextlib import contextmanager
 
 from lamp import wire
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -106,7 +113,7 @@ def bars(names: dict[str, str]) -> Iterator[Callable[[str, float], None]]:
     """A progress bar on stderr for each key of `names`; what comes is `told(key, share)`."""
     columns = (TextColumn("{task.description:<8}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, TimeElapsedColumn(), console=err, transient=True) as shown:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, TaskID] = {}
 
         def told(key: str, share: float) -> None:
             if key not in tasks:

@@ -97,7 +97,7 @@ def whole(s: Sample) -> Sample:
 
 def tree_of(node: dict) -> dict:
     """LightGBM's nested tree -> parallel lists, root first."""
-    tree = {"feature": [], "limit": [], "left": [], "right": [], "leaf": []}
+    tree: dict[str, list] = {"feature": [], "limit": [], "left": [], "right": [], "leaf": []}
 
     def add(node: dict) -> int:
         if "leaf_value" in node:
@@ -162,7 +162,7 @@ def groups(samples: Sequence[Sample], k: int) -> list[set[str]]:
 
 def outside(samples: Sequence[Sample], rounds: dict, folds: int) -> tuple[list, list]:
     """Scores of each night, heart alone and with motion, by trees that never saw its subject."""
-    scores = ([None] * len(samples), [None] * len(samples))
+    scores: tuple[list, list] = ([None] * len(samples), [None] * len(samples))
     for held in groups(samples, folds):
         trees = fit_trees([s for s in samples if s.night.subject not in held], rounds)
         for i, s in enumerate(samples):
@@ -198,9 +198,9 @@ def tune(model: dict, samples: Sequence[Sample], scores: list, motion: int, morn
     best = -1.0
     for temper in TEMPERS:
         trial = {**model, "temper": [temper, temper]}
-        p = np.vstack(stagefloat.posteriors(trial, scores, seen, motion, None if morning else 0))[
-            y >= 0
-        ]
+        p = np.vstack(
+            stagefloat.posteriors(trial, scores, seen, bool(motion), None if morning else 0)
+        )[y >= 0]
         weight = balance(p, truth)
         said = (p * weight).argmax(axis=1)
         kappa = cohen_kappa_score(THREE[truth], THREE[said])

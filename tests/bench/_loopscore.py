@@ -13,7 +13,7 @@ from . import _looprun, _loopset
 TARGET = {"walch2019": 0.05, "slpdb": 0.1, "apnea_ecg": 0.1}  # false alarms a night
 BUDGETS = (("walch2019",), ("slpdb", "apnea_ecg"))  # nights that share one
 GRID = np.round(np.arange(0.6, 1.95, 0.025), 3)
-HOLD_SHARE = 0.6  # of the budget
+HOLD_SHARE = 0.4  # of the budget
 MARGIN = 1.075  # the cycle threshold stands this far above what the training nights need
 REM_OVER = (1.0, 1.1, 1.2)  # threshold of REM-like over that of other sleep
 REFRACTORY = 60  # epochs

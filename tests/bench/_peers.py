@@ -19,7 +19,7 @@ def refine(signal: np.ndarray, peaks: np.ndarray) -> np.ndarray:
 
 
 def neurokit(method: str):
-    """NeuroKit2: `elgendi` (two moving averages, 2013), `charlton` (MSPTD, 2025)."""
+    """NeuroKit2: `elgendi` (two moving averages, 2013), `charlton` (MSPTD)."""
 
     def detect(x: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
         import neurokit2

@@ -107,7 +107,7 @@ def run(data: Path, train: bool) -> dict:
     pulse = realbeats.pulse(data)
     flash = Flash(io.BytesIO(b"\xff" * (384 * 4096)))
     log = nightlog.NightLog(Sectors(flash))
-    kept, erases, written, payload, behind, sectors = [], [], 0, 0, 0, []
+    kept, erases, written, payload, behind = [], [], 0, 0, 0
     whole = [f for f in files if f.parent.name == "apnea_ecg"]
     for file in whole:
         frames = list(realbeats.frames(realbeats.beat_times_ms(file), pulse))
@@ -116,7 +116,6 @@ def run(data: Path, train: bool) -> dict:
         written += flash.programmed - bytes_before
         payload += sum(len(body) for _, body in frames) + 3
         erases.append(flash.erases - erases_before)
-        sectors.append(log._ordinal + 1)
         if log.ring.lost:
             kept.append(len(log.ring.nights()) - 1)  # those complete while the last was written
     result |= {

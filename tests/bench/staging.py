@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from . import _stagescore as score
-from ._stagepeers import Logistic, clock, heart
+from ._stagepeers import Logistic, clock, heart, sleepecg
 
 LAG = 10  # epochs: what waiting five minutes would give
 CLASS = {wire.W: 0, wire.N2: 1, wire.N3: 2, wire.R: 3, wire.UNSCORED: score.ABSTAINED}
@@ -145,11 +145,15 @@ def summary(nights: list[Night]) -> dict:
             whole = told(nights, f"{way}_whole")
             ways[f"{way}_whole"] = whole
             ways[way]["causal_ratio"] = ways[way]["kappa3"] / whole["kappa3"]
+    for n in nights:
+        if n.sample.night.beats_s is not None:
+            said = sleepecg(n.sample.night)
+            n.said |= {} if said is None else {"sleepecg": said}
     if moving:
         out["kappa3_motion"] = ways["motion"]["kappa3"]
     if "causal_ratio" in ways["heart"]:
         out["causal_ratio"] = ways["heart"]["causal_ratio"]
-    for name in ("clock", "logistic"):
+    for name in ("clock", "logistic", "sleepecg"):
         if any(name in n.said for n in nights):
             ways[name] = told(nights, name)
     return out
@@ -211,5 +215,12 @@ def run(data: Path, train_anew: bool) -> dict:
     ways = out.get("walch2019", {}).get("ways", {})
     names = {"clock": "clock", "logistic": "logistic", "heart_whole": "trees_whole_night"}
     names["motion_whole"] = "trees_whole_night_motion"
-    out["baselines"] = {new: ways[old]["kappa3"] for old, new in names.items() if old in ways}
+    if "sleepecg" in out.get("slpdb", {}).get("ways", {}):
+        slpdb_peer = {"sleepecg_slpdb": out["slpdb"]["ways"]["sleepecg"]["kappa3"]}
+    else:
+        print("SleepECG is not installed (extra `peers`) or there are no beats: left out")
+        slpdb_peer = {}
+    out["baselines"] = slpdb_peer | {
+        new: ways[old]["kappa3"] for old, new in names.items() if old in ways
+    }
     return out

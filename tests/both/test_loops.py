@@ -183,6 +183,20 @@ def test_a_baseline_is_learned_over_nights_and_told_at_once():
     assert abs(epoch.base_bpm - 52) <= 1, epoch.base_bpm
 
 
+def test_kinds_of_sleep_have_baselines_of_their_own():
+    baseline, epoch = None, wire.Epoch()
+    for _ in range(6):
+        detector = loops.Loops(baseline)
+        for index in range(400):
+            deep = index // 50 & 1
+            sleeper(epoch, index, level=580 if deep else 620)
+            epoch.p_n3 = 200 if deep else 20
+            detector.feed(epoch)
+        baseline = detector.learn()
+    light, deep = baseline[loops.HEAD], baseline[loops.HEAD + loops.HOURS]
+    assert 13 <= light - deep <= 18, (light, deep)  # 4 bpm are 16 quarters
+
+
 def test_a_strange_baseline_is_no_baseline():
     for baseline in (b"", b"\x01", b"\xff" * 18):
         assert loops.Loops(baseline).nights == 0

@@ -151,7 +151,7 @@ def test_a_task_that_fails_is_noted_and_started_again_in_the_dark(lamp):
     )
 
 
-def test_the_button_is_taken_once_a_press_and_held_at_boot_means_safe(lamp):
+def test_a_press_is_short_or_long_and_held_at_boot_means_safe(lamp):
     body = (
         "print('safe', board.safe)\nwhile True:\n    await asyncio.sleep_ms(500)\n"
         "    board.watchdog.feed()\n    if board.button.taken(): print('pressed')\n"
@@ -159,8 +159,8 @@ def test_the_button_is_taken_once_a_press_and_held_at_boot_means_safe(lamp):
     )
     events = [[0, "button", 2000], [10000, "button", 100], [20000, "button", 4000]]
     status, said, _state = lamp(body, stop_at_s=60, events=events[1:])
-    assert (status, "safe False" in said, said.count("pressed")) == (0, True, 2), said
-    assert said.count("held") in (1, 2, 3)
+    assert (status, "safe False" in said, said.count("pressed")) == (0, True, 1), said
+    assert said.count("held") == 1  # the long one
     (lamp.world / "state.json").unlink()
     assert "safe True" in lamp(body, stop_at_s=60, events=events)[1]
 
@@ -284,7 +284,7 @@ def test_the_outside_is_heard_and_a_central_slows_time_down(lamp):
 
 
 def test_a_lamp_out_of_memory_restarts(lamp):
-    body = "hoard = []\nwhile True: hoard.append(bytearray(len(hoard) or 1))"
+    body = "hoard = bytearray(1 << 28)"
     status, said, state = lamp(body, stop_at_s=600)
     assert (status, state["cause"]) == (43, 2), said
     assert "MemoryError" in said
