@@ -20,7 +20,7 @@ from lamp import wire
 from .link import LampError, Link, LinkLost, Refusal
 
 WINDOW = 4096  # bytes granted ahead; no more than these can be sent in vain
-SILENCE_S = 0.5  # without data for so long, the window's tail was lost: ask again
+SILENCE_S = 1.0  # without data for so long, the window's tail was lost: ask again
 SILENCES = 8  # so often, then give up
 SILENCE = (-1, b"")
 
@@ -192,6 +192,9 @@ class Fetch:
 
     async def grant(self, end: int) -> None:
         """Credit ahead of the stream; gaps are asked for once the stream stands still."""
+        if not self.early:  # a gap was filled, and what came early is behind us now
+            self.granted = max(self.granted, self.have)
+            self.seen = max(self.seen, self.have)
         if self.early and self.seen >= self.granted:
             hole = min(self.early) - self.have
             await self.ask(self.have, hole)
@@ -219,7 +222,6 @@ class Fetch:
                     f"the lamp sends no more of night {self.entry.night}: unplug it, plug it in, "
                     "and sync again; what was fetched is kept"
                 )
-            self.early.clear()
             self.granted = self.seen = self.have
             return
         if got is None:

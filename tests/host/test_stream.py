@@ -95,6 +95,17 @@ def test_a_night_comes_whole_through_any_radio(length, seed, loss, cuts):
         assert loss or closed.resent == 0
 
 
+@pytest.mark.parametrize("lost", [3, 20, 66, 67, 68, 140])
+def test_one_lost_notification_costs_no_other(lost, tmp_path):
+    target = target_of(20_000, 1)
+    line = Line(target, random.Random(1), 0, 10**9)
+    number, put = iter(range(10**9)), line.data.put_nowait
+    line.data.put_nowait = lambda got: put(got) if next(number) != lost else None
+    closed, _ = asyncio.run(sync.sync(line, tmp_path))
+    assert closed.path.read_bytes() == target.log.held[1]
+    assert closed.resent == 0
+
+
 def test_a_night_that_grows_is_continued_and_then_closed(tmp_path, monkeypatch):
     target, chance = target_of(100, 1), random.Random(1)
     asyncio.run(bring(target, tmp_path, chance, 0, []))
