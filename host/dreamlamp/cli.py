@@ -260,15 +260,19 @@ def sim(recording, seed, loop, bits, mode, folder) -> None:
     It prints what to type in another terminal.
     """
     from . import sim as virtual
+    from . import wholenight
     from .air import Air
 
     scenario = virtual.Scenario(seed=seed, bits=int(bits), settings=virtual.settings_for(mode))
     world = virtual.World(folder, heart_of(recording, seed, loop), scenario)
-    with Air() as air:
+    with Air() as air, asyncio.Runner() as loop:
+        wholenight.unpack(world, air, loop)
         world.open_to(air.lamp, realtime=True)
         with virtual.Lamp(world) as lamp:
-            out.print(f"A lamp shines in {folder}. In another terminal:")
-            out.print(f"  DREAMLAMP_AIR={air.address} dreamlamp sync --library {folder}/nights")
+            keys = (world.folder / "host.json").resolve()
+            said = f"DREAMLAMP_AIR={air.address} DREAMLAMP_AIR_KEYS={keys} dreamlamp sync"
+            out.print(f"A paired lamp lives in {folder}. In another terminal:", soft_wrap=True)
+            out.print(f"  {said} --library {folder}/nights", soft_wrap=True)
             try:
                 lamp.ended.wait()
             except KeyboardInterrupt:

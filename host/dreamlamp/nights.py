@@ -237,7 +237,13 @@ def decode(raw: bytes, night: int, note: dict | None = None) -> Night:
     made = Night(raw, [], {}, [], note=dict(note or {}), lost_bytes=lost, frames=whole)
     rows: list[tuple[int, ...]] = []
     for frame in whole:
-        _take(made, rows, frame)
+        try:
+            _take(made, rows, frame)
+        except (ValueError, IndexError, struct.error) as error:
+            raise BadNight(
+                f"night {night}: frame {frame.kind} at byte {frame.offset} is whole and makes no "
+                f"sense ({error}): use the dreamlamp that came with that lamp's firmware"
+            ) from None
     table = np.array(rows, dtype=np.int64).reshape(len(rows), len(COLUMNS))
     made.epochs = {name: table[:, i].copy() for i, name in enumerate(COLUMNS)}
     if made.boots[0].protocol != wire.PROTOCOL:

@@ -18,6 +18,7 @@ GOOD = 50  # percent of an epoch with trustworthy beats, from which on it counts
 SHORTEST_HOLE_S = 120  # shorter ones are counted in the sums and not listed
 CAUSES = {1: "power came back", 2: "reset button", 3: "watchdog", 4: "deep sleep", 5: "restart"}
 SYNTHETIC = "synthetic"
+SEEN = (wire.LOOP, wire.RESCUE, wire.REFUSED_RESCUE)  # each says that a loop was seen
 JUDGEMENTS = (
     wire.LOOP, wire.RESCUE, wire.REFUSED_RESCUE, wire.SETTLED, wire.WOKE, wire.NO_RESPONSE,
     wire.LIGHT_OFF,
@@ -50,7 +51,7 @@ def summarise(night: Night) -> dict:
         "holes": holes(night),
         "statistics": statistics(night.stages),
         "heart": _heart(epochs, good),
-        "loops": [_event(night, e) for e in night.events if e.code == wire.LOOP],
+        "loops": [_event(night, e) for e in night.events if e.code in SEEN],
         "events": [_event(night, e) for e in night.events],
         "light_max": int(epochs["light"].max(initial=0)),
         "light_min": float((epochs["light"] > 0).sum() * minutes),

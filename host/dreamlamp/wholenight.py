@@ -79,9 +79,7 @@ def run(
     world = World(folder / "world", recording, scenario)
     began = time.monotonic()
     with Air() as air, asyncio.Runner() as loop:
-        os.environ["DREAMLAMP_AIR"] = air.address
-        os.environ["DREAMLAMP_AIR_KEYS"] = str(folder / "world" / "host.json")
-        _unpack(world, air, loop)
+        unpack(world, air, loop)
         world.open_to(air.lamp)
         with Lamp(world, lambda s: told("night", min(1, s / world.over_s))) as lamp:
             host = _Host(world, lamp, folder / "nights", told, air if drop_link else None)
@@ -104,8 +102,10 @@ def run(
     return Outcome(night, facts, verdict, path, page, synced, asleep_s, sync_s, starts)
 
 
-def _unpack(world: World, air: Air, loop: asyncio.Runner) -> None:
+def unpack(world: World, air: Air, loop: asyncio.Runner) -> None:
     """Plug a new lamp in, in real time, hold its button, pair with it, and unplug it again."""
+    os.environ["DREAMLAMP_AIR"] = air.address
+    os.environ["DREAMLAMP_AIR_KEYS"] = str(world.folder / "host.json")
     world.open_to(air.lamp, realtime=True)
     with Lamp(world) as lamp:
         try:

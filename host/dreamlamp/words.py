@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from lamp import wire
+from lamp import names, wire
 
 
 def duration(minutes: float | None) -> str:
@@ -71,6 +71,11 @@ def sure_sentences(facts: dict) -> list[str]:
     return said
 
 
+def why(code: int) -> str:
+    """A reason of the lamp's, in its words."""
+    return names.WHY[code] if 0 <= code < len(names.WHY) else f"reason {code}"
+
+
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
@@ -82,14 +87,15 @@ def loop_sentence(event: dict) -> str:
         kind = {wire.CYCLE: "kept coming back", wire.HOLD: "would not come down"}.get(c, "")
         return f"Loop: the heart {kind} (score {a}, threshold {b})."
     if name == "rescue":
-        return f"The lamp raised its light (score {a}, threshold {b})."
+        return f"A loop (score {a}, threshold {b}): the lamp raised its light."
     if name == "rescue refused":
-        return f"The lamp stayed dark though the score was {a} (threshold {b})."
+        return f"A loop (score {a}, threshold {b}): the lamp stayed dark, {why(c)}."
+    if name == "light off":
+        return f"The light went out after {b} s, at most L* {a}: {why(c)}." if b else "Light off."
     return {
         "settled": "The heart settled.",
         "woke": "You woke.",
         "no response": "No response to the light.",
-        "light off": "The light went out.",
         "log full": "The lamp's memory was full.",
         "flash fault": "The lamp's memory failed in one place and was used elsewhere.",
     }.get(name, "")

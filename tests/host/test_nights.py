@@ -53,6 +53,13 @@ def test_an_unknown_frame_is_counted_and_skipped():
     assert night.unknown == 1 and len(night) == 40
 
 
+def test_a_whole_frame_that_makes_no_sense_is_named():
+    made = whole_night()
+    sick = made.frame(wire.EPOCH, bytes(wire.Epoch.SIZE) + b"\x00" * 9).raw()
+    with pytest.raises(nights.BadNight, match="makes no sense"):
+        nights.decode(sick, 7)
+
+
 def test_another_protocol_is_refused_with_advice():
     with pytest.raises(nights.BadNight, match="protocol 9"):
         nights.decode(Maker().boot(protocol=9).epoch().raw(), 7)

@@ -66,7 +66,7 @@ def test_light_and_loops_are_shown_with_their_figures():
             made.event(wire.LOOP, 0, 120, 100, wire.HOLD).event(wire.RESCUE, 0, 120, 100, 1)
     page = page_of(made.end().raw())
     assert "would not come down (score 120, threshold 100)" in page
-    assert "raised its light (score 120, threshold 100)" in page
+    assert "(score 120, threshold 100): the lamp raised its light" in page
     assert "stayed dark all night" not in page and 'class="lamp"' in page
 
 
