@@ -26,6 +26,7 @@ BOOT = {
     "nights": 0,
     "allowed": 1,
     "full_lux": 254,
+    "spent": 0,
 }
 WORN = {
     "flags": wire.F_WORN,

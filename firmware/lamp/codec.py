@@ -8,7 +8,7 @@ The bit order is the most significant first; WIRE.md has the layouts. Knows no f
 from .compat import const
 
 MAX_BEATS = const(128)
-BEATS_BYTES = const(234)  # what is left of a 255-byte payload after the Epoch record
+BEATS_BYTES = const(238)  # what is left of a 255-byte payload after the Epoch record
 _NN = const(0)  # wire's beat flags; codec knows no wire
 _ARTEFACT = const(1)
 _FIRST = const(2)
@@ -117,7 +117,7 @@ def pack_beats(beats, n, out, offset):
 
     `ibi_ms` travels as the difference from the interval before it, times once an epoch and after
     each break; a FIRST beat's own `ibi_ms` is not kept. Never more than BEATS_BYTES bytes: beats
-    that would not fit (no heart produces them, see tests) are left off the end.
+    that would not fit (no heart produces them, noise may) are dropped off the end of `beats` too.
     """
     if n == 0:
         return offset
@@ -151,6 +151,7 @@ def pack_beats(beats, n, out, offset):
                 bits.put_rice(_fold(ibi - last), k + 3)
         if bits.at + (bits.held > 0) > bits.limit:
             bits.at, bits.acc, bits.held = at, acc, held
+            beats.n = i
             break
     return bits.finish()
 

@@ -20,6 +20,7 @@ class Diary:
     def __init__(self, log):
         self.log = log
         self.frame = bytearray(255)
+        self.end = 0  # of the beats that wait in it
         self.ppg = array("i", [0] * PPG_BLOCK)
         self.ppg_n = 0
         self.ppg_sent = PPG_SAMPLES
@@ -48,6 +49,7 @@ class Diary:
             born["nights"],
             born["allowed"],
             born["full_lux"],
+            born["spent"],
             index,
         )
         self._append(kind, struct.calcsize(wire.BOOT_LAYOUT))
@@ -55,10 +57,15 @@ class Diary:
         self.frame[: len(baseline)] = baseline
         self._append(wire.BASELINE, len(baseline))
 
-    def epoch(self, epoch, beats):
-        """One epoch and its beats."""
+    def fit(self, beats):
+        """Code an epoch's beats, and drop those for which a frame has no room: what is judged is
+        what is written. `epoch` must follow before anything else is written."""
+        self.end = codec.pack_beats(beats, beats.n, self.frame, wire.Epoch.SIZE)
+
+    def epoch(self, epoch):
+        """One epoch, and the beats that were fitted."""
         epoch.pack_into(self.frame, 0)
-        self._append(wire.EPOCH, codec.pack_beats(beats, beats.n, self.frame, wire.Epoch.SIZE))
+        self._append(wire.EPOCH, self.end)
 
     def event(self, code, index, second, a=0, b=0, c=0):
         """Something happened `second` seconds into epoch `index`."""

@@ -21,6 +21,7 @@ DEFAULTS = {
     "nights": 0,  # recorded before this one
     "allowed": 1,  # rescues a night
     "full_lux": 254,  # at the pillow at full light; the calibration's figure
+    "spent": 0,  # of the night's light so far, lux s x10
     "baseline": b"",
 }
 
@@ -46,6 +47,7 @@ class Mind:
             born["allowed"],
             night,  # deals the dark third
             born["full_lux"],
+            born["spent"],
         )
 
     def feed(self, epoch, at_s):

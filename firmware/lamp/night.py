@@ -73,14 +73,14 @@ class Night:
         epoch = self.epoch
         if self.lost:
             epoch.flags |= wire.F_LOST
+        self.diary.fit(self.heart.beats)
         self.heart.close(epoch, EPOCH_MS)
         self.mind.wake.mark(epoch)
         self._count_wear(epoch.flags & wire.F_WORN)
         if self.state == wire.RECORDING:
             event = self.mind.feed(epoch, self.due_s)
-            if event == wire.RESCUE:  # counted for good before any light: a reset forgets nothing
-                self._keep_rescues()
-            self.diary.epoch(epoch, self.heart.beats)
+            self._keep_account()  # for good and before any light: a reset forgets nothing
+            self.diary.epoch(epoch)
             if event:
                 self._event(event, self.mind.wake.a, self.mind.wake.b, self.mind.wake.c)
             self._note_trouble()
@@ -125,6 +125,7 @@ class Night:
     def begin(self):
         """Open a night; its first epoch starts at this second."""
         self.settings.set("rescues", 0)
+        self.settings.set("spent", 0)
         self.log.open_night()
         self._stretch(wire.NIGHT)
         self.diary.begin_ppg()
@@ -181,11 +182,16 @@ class Night:
     def lamp_off(self):
         """Dark now, and for the rest of the night."""
         self.mind.wake.off(self.now_s)
-        self._keep_rescues()
+        self._keep_account()
         self._event(wire.LIGHT_OFF, c=wire.WHY_BUTTON)
 
-    def _keep_rescues(self):
-        self.settings.set("rescues", self.mind.wake.rescues)
+    def _keep_account(self):
+        """Rescues and light spent tonight outlive a reset."""
+        for key in ("rescues", "spent"):
+            value = getattr(self.mind.wake, key)
+            if value != self.mind.born[key]:
+                self.mind.born[key] = value
+                self.settings.set(key, value)
 
     def clock_set(self, unix_s, offset_min):
         """A host said what time it is: date the open night, or the newest one."""

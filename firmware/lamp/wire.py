@@ -132,9 +132,9 @@ BASELINE = const(0x08)  # follows a NIGHT or BOOT: the bytes loops.Loops was bor
 
 # night, boot, reset cause, seconds since boot, protocol, firmware 3 x u8, kit, mode, sample rate
 # in mHz, rescues so far this night, policy consented to, light ceiling (L*), loop threshold
-# shift, nights recorded before, rescues allowed a night, lux at the pillow at full light, and
-# the index of the first epoch that follows
-BOOT_LAYOUT = "<HHBIBBBBBBHBBBbBBHH"
+# shift, nights recorded before, rescues allowed a night, lux at the pillow at full light, light
+# spent so far this night (lux s x10), and the index of the first epoch that follows
+BOOT_LAYOUT = "<HHBIBBBBBBHBBBbBBHIH"
 # code, epoch index, second within it, and three values that WIRE.md names for each code
 EVENT_LAYOUT = "<BHBhhh"
 # boot, seconds since that boot, unix_s, utc_offset_min
@@ -215,12 +215,12 @@ class Epoch:
     """One 30 s epoch: what was measured in it and what was made of it.
 
     Born once and lent to every pure file in turn; `heart` fills the measures, `staging` the
-    stage, `loops` the score, `wake` the light. Attributes are ints; those up to `beats` travel
-    in the record, `hr_x10` and `motion` are derived again from the beats that follow it.
+    stage, `loops` the score, `wake` the light. Attributes are ints; those up to `temp_c` travel
+    in the record; `heart.summarise` makes the others again from the beats that follow it.
     """
 
-    LAYOUT = "<HBBBBBBBHBBBBBBBBbB"
-    SIZE = const(21)
+    LAYOUT = "<HBBBBBBBBBBBBBBb"
+    SIZE = const(17)
 
     def __init__(self):
         self.hr_x10 = array("h", [0] * BINS)  # mean heart rate of each 5 s bin, bpm x10; 0 absent
@@ -236,8 +236,6 @@ class Epoch:
         self.p_w = 0  # posterior of wake, deep and REM, 255 = 1; light is the rest
         self.p_n3 = 0
         self.p_r = 0
-        self.hr_bpm_x10 = 0
-        self.rmssd_ms = 0  # 255 = 255 or more
         self.score = 0  # loop score, 100 = the threshold in force
         self.cycle = 0  # its parts, same scale
         self.hold = 0
@@ -246,6 +244,8 @@ class Epoch:
         self.light = 0  # highest level in the epoch, CIE L*
         self.led = 0  # LED current register
         self.temp_c = 0  # of the sensor's die
+        self.hr_bpm_x10 = 0  # of the whole epoch
+        self.rmssd_ms = 0  # 255 = 255 or more
         self.beats = 0
         self.motion = -1  # counts; -1 not measured
         for i in range(BINS):
@@ -265,8 +265,6 @@ class Epoch:
             self.p_w,
             self.p_n3,
             self.p_r,
-            self.hr_bpm_x10,
-            self.rmssd_ms,
             self.score,
             self.cycle,
             self.hold,
@@ -275,7 +273,6 @@ class Epoch:
             self.light,
             self.led,
             self.temp_c,
-            self.beats,
         )
 
     def unpack_from(self, buf, offset):
@@ -289,8 +286,6 @@ class Epoch:
             self.p_w,
             self.p_n3,
             self.p_r,
-            self.hr_bpm_x10,
-            self.rmssd_ms,
             self.score,
             self.cycle,
             self.hold,
@@ -299,6 +294,5 @@ class Epoch:
             self.light,
             self.led,
             self.temp_c,
-            self.beats,
         ) = struct.unpack_from(self.LAYOUT, buf, offset)
         self.lag_s = lag << 1

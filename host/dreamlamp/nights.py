@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
-from lamp import codec, names, wire
+from lamp import codec, heart, names, wire
 
 from .errors import DreamlampError
 
@@ -60,6 +60,7 @@ class Boot:
     nights: int
     allowed: int
     full_lux: int
+    spent: int
     epoch: int
 
     @property
@@ -281,6 +282,7 @@ def read_epoch(payload: bytes) -> tuple[tuple[int, ...], Beats]:
     epoch.unpack_from(payload, 0)
     beats = Beats()
     beats.n = codec.unpack_beats(payload, wire.Epoch.SIZE, len(payload), beats)
+    heart.summarise(beats, epoch)  # what follows from the beats is not in the record
     return tuple(getattr(epoch, name) for name in COLUMNS), beats
 
 

@@ -18,7 +18,6 @@ from lamp import heart, mind, wire
 
 from .nights import COLUMNS, Boot, Event, Night, read_epoch
 
-DERIVED = ("hr_bpm_x10", "rmssd_ms", "beats")
 DECIDED = (
     "stage", "confidence", "p_w", "p_n3", "p_r", "score", "cycle", "hold", "lag_s", "base_bpm",
 )  # fmt: skip
@@ -130,8 +129,6 @@ class _Run:
         epoch, where = self.epoch, f"epoch {logged['index']}"
         self._before(epoch, logged)
         heart.summarise(beats, epoch)
-        for name in DERIVED:
-            self.verdict.compare(name, where, logged[name], getattr(epoch, name))
         self._light(logged["light"], where)
         event = self._feed(epoch, logged["index"])
         for name in DECIDED:
