@@ -98,12 +98,12 @@ class Stager:
             best = max(best, self.logit[k] - model.PRIOR[k])
         total = 0
         for k in range(CLASSES):
-            d = (best - self.logit[k] + model.PRIOR[k]) * temper >> 10  # 1/64 octaves
+            d = (best - self.logit[k] + model.PRIOR[k]) * temper + 512 >> 10  # 1/64 octaves
             new[k] = alpha[k] * (EXP2[d & 63] >> (d >> 6) if d < 896 else 1)
             total += new[k]
         total = (total >> 14) + 1
         for k in range(CLASSES):
-            alpha[k] = max(1, new[k] // total)
+            alpha[k] = max(1, (new[k] + (total >> 1)) // total)
 
     def _decide(self, epoch, motion):
         """The class whose weighted probability is largest, and how often that is right."""

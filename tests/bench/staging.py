@@ -201,6 +201,8 @@ def run(data: Path, train_anew: bool) -> dict:
     """Stage every labelled night under `data`."""
     out: dict = {"trained": train_anew}
     samples = [train.sample(n) for d in nightset.DATASETS for n in nightset.nights(data, d)]
+    if not samples:
+        print(f"no labelled nights of {' or '.join(nightset.DATASETS)} under {data}")
     nights, known = (leave_one_out(samples), []) if train_anew else committed(samples)
     for dataset in nightset.DATASETS:
         for title, some in (("", nights), (" IN-SAMPLE", known)):
