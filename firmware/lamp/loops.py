@@ -38,9 +38,9 @@ FLOOR_LEAST = const(3)
 # Thresholds, tenths of a multiple of the floor, in sleep that looks least and most like REM;
 # between them by the slow posterior. Chosen, like HOLD_LIMIT, by tests/bench/loops.py on the
 # records that tests/bench/loops_chosen_on.txt lists.
-CYCLE_N = const(138)
-CYCLE_R = const(165)
-HOLD_LIMIT = const(1020)  # bpm x10 x epochs of excess
+CYCLE_N = const(137)
+CYCLE_R = const(180)
+HOLD_LIMIT = const(1380)  # bpm x10 x epochs of excess
 SLACK = const(40)  # excess that is nothing yet, bpm x10, besides twice the usual spread
 SPREAD_PRIOR = const(30)  # usual distance from the level, bpm x10
 EXCESS_CAP = const(150)
@@ -50,7 +50,7 @@ GATE_NOW = const(128)  # and the posterior of this epoch
 GATE_EPOCHS = const(12)  # memory of the slow posteriors: 6 min
 QUALITY = const(50)  # percent
 WARM_UP = const(40)  # epochs of a night before the gate may open
-REFRACTORY = const(60)  # epochs for which one loop is one event
+REFRACTORY = const(60)  # epochs below the threshold that end a loop
 SHIFT_LEAST = const(-20)  # percent the morning's answers may move the threshold
 SHIFT_MOST = const(50)
 VERSION = const(1)
@@ -275,13 +275,14 @@ class Loops:
         return calm and self._rough < ROUGH << 8 and epoch.index >= WARM_UP
 
     def _decide(self, epoch):
-        """An event, unless this loop has had its event."""
-        if self._quiet:
-            self._quiet -= 1
-            return 0
+        """An event, unless this loop has had its event: it ends with 30 min below 100."""
         if epoch.score < 100:
+            self._quiet -= self._quiet > 0
             return 0
+        known = self._quiet
         self._quiet = REFRACTORY
+        if known:
+            return 0
         return wire.CYCLE if epoch.cycle >= epoch.hold else wire.HOLD
 
     # --- over nights ----------------------------------------------------------------------------

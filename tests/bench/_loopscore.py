@@ -44,11 +44,12 @@ class Try:
 
 
 def alarms(score: np.ndarray, limit: float = 100) -> list[int]:
-    """Epochs of the alarms; one loop is one alarm."""
-    out = []
+    """Epochs of the alarms; one loop is one alarm, and ends with 30 min below the limit."""
+    out, last = [], -REFRACTORY - 1
     for epoch in np.flatnonzero(score >= limit):
-        if not out or epoch - out[-1] > REFRACTORY:
+        if epoch - last > REFRACTORY:
             out.append(int(epoch))
+        last = epoch
     return out
 
 

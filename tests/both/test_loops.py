@@ -128,6 +128,16 @@ def test_a_plateau_is_held_and_does_not_become_normal_in_ten_readings():
     assert after.base_bpm - before.base_bpm <= 5, (before.base_bpm, after.base_bpm)
 
 
+def test_one_loop_is_one_event_until_half_an_hour_after_it():
+    detector, loop = loops.Loops(), {"surge": 150, "every": 150, "wide": 50}
+    watch(detector, 0, 200)
+    first, _ = watch(detector, 200, 232, since=200, **loop)
+    again, _ = watch(detector, 260, 290, since=260, **loop)
+    watch(detector, 290, 380)
+    later, _ = watch(detector, 380, 430, since=380, **loop)
+    assert (len(first), len(again), len(later)) == (1, 0, 1), (first, again, later)
+
+
 def test_a_plateau_that_recovers_is_forgotten():
     detector = loops.Loops()
     watch(detector, 0, 200)
@@ -202,4 +212,4 @@ def test_a_strange_baseline_is_no_baseline():
         assert loops.Loops(baseline).nights == 0
 
 
-GOLDEN = 105476
+GOLDEN = 701440

@@ -22,8 +22,8 @@ def test_exact_bounds_are_those_of_the_tables():
 
 def test_alarms_of_one_loop_are_one_alarm():
     score = np.zeros(300)
-    score[[10, 11, 40, 70, 80]] = 100
-    assert _loopscore.alarms(score) == [10, 80]
+    score[[10, 11, 40, 100, 161]] = 100
+    assert _loopscore.alarms(score) == [10, 161]
 
 
 def test_a_disturbance_raises_the_rate_of_beats_by_what_it_says():
