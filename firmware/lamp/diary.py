@@ -20,7 +20,7 @@ class Diary:
     def __init__(self, log):
         self.log = log
         self.frame = bytearray(255)
-        self.end = 0  # of the beats that wait in it
+        self.fitted = 0  # end of the beats that wait in it
         self.ppg = array("i", [0] * PPG_BLOCK)
         self.ppg_n = 0
         self.ppg_sent = PPG_SAMPLES
@@ -60,12 +60,12 @@ class Diary:
     def fit(self, beats):
         """Code an epoch's beats, and drop those for which a frame has no room: what is judged is
         what is written. `epoch` must follow before anything else is written."""
-        self.end = codec.pack_beats(beats, beats.n, self.frame, wire.Epoch.SIZE)
+        self.fitted = codec.pack_beats(beats, beats.n, self.frame, wire.Epoch.SIZE)
 
     def epoch(self, epoch):
         """One epoch, and the beats that were fitted."""
         epoch.pack_into(self.frame, 0)
-        self._append(wire.EPOCH, self.end)
+        self._append(wire.EPOCH, self.fitted)
 
     def event(self, code, index, second, a=0, b=0, c=0):
         """Something happened `second` seconds into epoch `index`."""

@@ -3,31 +3,21 @@
 from lamp import wire
 
 
+FIELDS = (
+    ("index", 959), ("flags", 255), ("stage", 5), ("quality", 100), ("confidence", 99),
+    ("p_w", 1), ("p_n3", 2), ("p_r", 252), ("score", 255), ("cycle", 254), ("hold", 3),
+    ("lag_s", 180), ("base_bpm", 61), ("light", 40), ("led", 46), ("temp_c", -3),
+)  # fmt: skip
+
+
 def test_an_epoch_survives_the_wire():
     one, two, buf = wire.Epoch(), wire.Epoch(), bytearray(wire.Epoch.SIZE + 3)
-    one.index, one.flags, one.stage, one.hr_bpm_x10, one.lag_s, one.temp_c = (
-        959,
-        0xFF,
-        5,
-        1234,
-        180,
-        -3,
-    )
-    one.p_w, one.p_n3, one.p_r, one.score, one.beats = 1, 2, 252, 255, 61
+    for key, value in FIELDS:
+        setattr(one, key, value)
     one.pack_into(buf, 3)
     two.unpack_from(buf, 3)
-    for key in (
-        "index",
-        "flags",
-        "stage",
-        "hr_bpm_x10",
-        "lag_s",
-        "temp_c",
-        "p_r",
-        "score",
-        "beats",
-    ):
-        assert getattr(one, key) == getattr(two, key), key
+    for key, value in FIELDS:
+        assert getattr(two, key) == value, key
 
 
 def test_a_cleared_epoch_is_unscored_and_dark():
