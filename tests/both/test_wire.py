@@ -2,7 +2,6 @@
 
 from lamp import wire
 
-
 FIELDS = (
     ("index", 959), ("flags", 255), ("stage", 5), ("quality", 100), ("confidence", 99),
     ("p_w", 1), ("p_n3", 2), ("p_r", 252), ("score", 255), ("cycle", 254), ("hold", 3),
