@@ -16,15 +16,15 @@ from .ramp import Ramp
 RISE_S = const(1800)
 HOLD_S = const(1800)  # after the deadline: the lamp's heat allows half an hour at full
 SNOOZE_S = const(540)
-SNOOZES = const(3)
-AGAIN_S = const(300)  # a dawn that comes late or again; a shift of the clock that is none
-UP_MS = const(60_000)
-LIGHT_EPOCHS = const(2)  # of light sleep or wake in a row
+_SNOOZES = const(3)
+_AGAIN_S = const(300)  # a dawn that comes late or again; a shift of the clock that is none
+_UP_MS = const(60_000)
+_LIGHT_EPOCHS = const(2)  # of light sleep or wake in a row
 
-WAIT = const(0)
-RISE = const(1)
-SNOOZED = const(2)
-OVER = const(3)
+_WAIT = const(0)
+_RISE = const(1)
+_SNOOZED = const(2)
+_OVER = const(3)
 
 
 class Dawn:
@@ -42,7 +42,7 @@ class Dawn:
         self.zero = 0  # Unix time of second 0 since boot; 0: not known
         self.told = False  # that it is not known
         self.at_s = -1  # the deadline in seconds since boot; -1: none is left
-        self.state = OVER
+        self.state = _OVER
         self.snoozes = self.again_s = self.shallow = self.rose_s = 0
         self.down_ms = 0  # how long the evening's light takes to go
         self.a = self.b = self.c = 0
@@ -55,9 +55,9 @@ class Dawn:
             if left_s > -HOLD_S:
                 at_s = now_s + left_s
                 break
-        if first or abs(at_s - self.at_s) > AGAIN_S:  # another deadline than the one in hand
+        if first or abs(at_s - self.at_s) > _AGAIN_S:  # another deadline than the one in hand
             self.ramp.fade()
-            self.state, self.snoozes = (OVER if at_s < 0 else WAIT), 0
+            self.state, self.snoozes = (_OVER if at_s < 0 else _WAIT), 0
         self.at_s = at_s
 
     def active(self):
@@ -67,21 +67,21 @@ class Dawn:
     def wind_down(self, level, minutes):
         """Come up softly to `level` (L*), then go dark evenly over `minutes` (60 at most)."""
         self.down_ms = max(1, min(minutes, 60)) * 60_000
-        self.ramp.aim(level * 100, UP_MS)
+        self.ramp.aim(level * 100, _UP_MS)
 
     def off(self, now_s):
         """Dark now; a dawn that had begun is over, one that is still to come comes."""
         self.ramp.cut()
         self.down_ms = 0
-        if self.state in (RISE, SNOOZED):
-            self.state = OVER
+        if self.state in (_RISE, _SNOOZED):
+            self.state = _OVER
 
     def snooze(self, now_s):
         """The button in a dawn: dark now, again in nine minutes; three times, then no more."""
-        begun = self.state == RISE and self.snoozes < SNOOZES
+        begun = self.state == _RISE and self.snoozes < _SNOOZES
         self.off(now_s)
         if begun:
-            self.state, self.snoozes, self.again_s = SNOOZED, self.snoozes + 1, now_s + SNOOZE_S
+            self.state, self.snoozes, self.again_s = _SNOOZED, self.snoozes + 1, now_s + SNOOZE_S
 
     def feed(self, epoch, now_s):
         """Begin and end what is due; return 0 or an event code, its values in `a`, `b`, `c`."""
@@ -94,25 +94,25 @@ class Dawn:
         if self.level and not self.zero and not self.told:
             self.told = True
             return self._say(wire.DAWN, 0, wire.WHY_CLOCK)
-        if self.state == WAIT and self._due(now_s):
-            return self._begin(now_s, max(AGAIN_S, min(self.at_s - now_s, RISE_S)))
-        if self.state == SNOOZED and now_s >= self.again_s:
-            return self._begin(now_s, AGAIN_S)
-        if self.state == RISE and now_s >= max(self.at_s, self.rose_s + AGAIN_S) + HOLD_S:
+        if self.state == _WAIT and self._due(now_s):
+            return self._begin(now_s, max(_AGAIN_S, min(self.at_s - now_s, RISE_S)))
+        if self.state == _SNOOZED and now_s >= self.again_s:
+            return self._begin(now_s, _AGAIN_S)
+        if self.state == _RISE and now_s >= max(self.at_s, self.rose_s + _AGAIN_S) + HOLD_S:
             self.ramp.fade()
-            self.state = OVER
+            self.state = _OVER
             return self._say(wire.LIGHT_OFF, now_s - self.rose_s, wire.WHY_DONE)
-        if self.state == OVER and 0 <= self.at_s < now_s - HOLD_S:
+        if self.state == _OVER and 0 <= self.at_s < now_s - HOLD_S:
             self.clock(now_s, self.zero + now_s)  # the next day's
         return 0
 
     def _due(self, now_s):
         begin_s = self.at_s - RISE_S
-        early = self.shallow >= LIGHT_EPOCHS and now_s >= begin_s - self.window_s
+        early = self.shallow >= _LIGHT_EPOCHS and now_s >= begin_s - self.window_s
         return early or now_s + wire.EPOCH_S > begin_s  # the last epoch that is in time
 
     def _begin(self, now_s, over_s):
-        self.state, self.rose_s = RISE, now_s
+        self.state, self.rose_s = _RISE, now_s
         self.ramp.aim(self.level * 100, over_s * 1000)
         return self._say(wire.DAWN, self.at_s - now_s, 0)
 

@@ -10,8 +10,8 @@ from array import array
 from . import VERSION, codec, wire
 from .compat import const
 
-PPG_SAMPLES = const(3000)  # one minute at 50 Hz
-PPG_BLOCK = const(96)  # samples a frame: at 18 bits each they still fit 255 bytes
+_PPG_SAMPLES = const(3000)  # one minute at 50 Hz
+_PPG_BLOCK = const(96)  # samples a frame: at 18 bits each they still fit 255 bytes
 
 
 class Diary:
@@ -21,9 +21,9 @@ class Diary:
         self.log = log
         self.frame = bytearray(255)
         self.fitted = 0  # end of the beats that wait in it
-        self.ppg = array("i", [0] * PPG_BLOCK)
+        self.ppg = array("i", [0] * _PPG_BLOCK)
         self.ppg_n = 0
-        self.ppg_sent = PPG_SAMPLES
+        self.ppg_sent = _PPG_SAMPLES
         self.ppg_marks = 0
 
     def boot(self, kind, born, boot, cause, second, rate_hz, index):
@@ -95,13 +95,13 @@ class Diary:
 
         `marks` stay true to the sample: they open a frame of their own.
         """
-        if self.ppg_sent >= PPG_SAMPLES:
+        if self.ppg_sent >= _PPG_SAMPLES:
             return
         if lost:
             self._flush_ppg(index)
-            self.ppg_sent = PPG_SAMPLES
+            self.ppg_sent = _PPG_SAMPLES
             return
-        if marks or self.ppg_marks or self.ppg_n + n > PPG_BLOCK:  # a marked burst stands alone
+        if marks or self.ppg_marks or self.ppg_n + n > _PPG_BLOCK:  # a marked burst stands alone
             self._flush_ppg(index)
             self.ppg_marks = marks
         for i in range(n):

@@ -27,17 +27,17 @@ BIAS = const(1 << 23)  # added to what may be negative while it lies in the stat
 
 # where the state keeps what
 WIDTH = const(0)  # W, samples
-SHIFT = const(1)  # the running mean follows in 2**SHIFT samples
+_SHIFT = const(1)  # the running mean follows in 2**_SHIFT samples
 HOLD = const(2)  # samples for which a maximum must stand
 FLOOR = const(3)  # a maximum below it is no candidate
 FALLING = const(4)  # 1: pulses point down, look at the falling slope
 NOW = const(5)  # samples seen since the origin
 RAILED = const(6)  # samples at the rail since it was last cleared
 PRIME = const(7)  # 1: history is void, start again from the next sample
-QUIET = const(8)  # samples to go until history is full
+_QUIET = const(8)  # samples to go until history is full
 EARLY = const(9)  # samples to go until a beat needs no proof
-HEAD = const(10)
-MEAN = const(11)  # running mean << SHIFT
+_HEAD = const(10)
+MEAN = const(11)  # running mean << _SHIFT
 NEW = const(12)  # sum of the last W
 OLD = const(13)  # sum of the W before
 V1 = const(14)  # slope one and two samples ago, biased
@@ -50,14 +50,14 @@ BEFORE = const(20)  # largest other maximum before the candidate, back to the la
 AFTER = const(21)  # ... and after it
 COUNTER = const(22)  # largest slope the other way since the last beat
 EVENT = const(23)  # 1: a candidate has stood for HOLD samples
-RING = const(24)
+_RING = const(24)
 
 
 def state(width):
     """Return a fresh state for a slope over `width` samples on either side: 4, 8 or 16."""
-    s = array("i", [0] * (RING + 2 * width))
+    s = array("i", [0] * (_RING + 2 * width))
     s[WIDTH] = width
-    s[SHIFT] = 5 if width < 8 else 6 if width < 16 else 7  # 1.28 s where W is 160 ms
+    s[_SHIFT] = 5 if width < 8 else 6 if width < 16 else 7  # 1.28 s where W is 160 ms
     s[HOLD] = 2 * width
     s[PRIME] = 1
     return s
@@ -70,9 +70,9 @@ def scan(buf: ptr32, i: int, n: int, s: ptr32) -> int:
     Returns the index of the next sample to feed. Samples are 0..RAIL.
     """
     width = s[WIDTH]
-    shift = s[SHIFT]
+    shift = s[_SHIFT]
     span = width + width
-    head = s[HEAD]
+    head = s[_HEAD]
     mean = s[MEAN]
     new = s[NEW]
     old = s[OLD]
@@ -89,10 +89,10 @@ def scan(buf: ptr32, i: int, n: int, s: ptr32) -> int:
             s[RAILED] += 1
         if s[PRIME]:
             s[PRIME] = 0
-            s[QUIET] = span
+            s[_QUIET] = span
             k = 0
             while k < span:
-                s[RING + k] = x
+                s[_RING + k] = x
                 k += 1
             mean = x << shift
             new = x * width
@@ -106,10 +106,10 @@ def scan(buf: ptr32, i: int, n: int, s: ptr32) -> int:
         half = head + width
         if half >= span:
             half -= span
-        mid = s[RING + half]
+        mid = s[_RING + half]
         new += x - mid
-        old += mid - s[RING + head]
-        s[RING + head] = x
+        old += mid - s[_RING + head]
+        s[_RING + head] = x
         head += 1
         if head == span:
             head = 0
@@ -121,8 +121,8 @@ def scan(buf: ptr32, i: int, n: int, s: ptr32) -> int:
             high = 0 - high
         if s[EARLY]:
             s[EARLY] -= 1
-        if s[QUIET]:
-            s[QUIET] -= 1
+        if s[_QUIET]:
+            s[_QUIET] -= 1
         elif v1 >= v2 and v1 > v:
             if v1 > best and v1 > s[FLOOR] and (s[EARLY] == 0 or high > 0):
                 if s[AFTER] > s[BEFORE]:
@@ -144,7 +144,7 @@ def scan(buf: ptr32, i: int, n: int, s: ptr32) -> int:
         if best and age >= s[HOLD]:
             s[EVENT] = 1
             break
-    s[HEAD] = head
+    s[_HEAD] = head
     s[MEAN] = mean
     s[NEW] = new
     s[OLD] = old

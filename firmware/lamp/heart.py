@@ -36,7 +36,7 @@ from .wire import (
 BEATS_MAX = const(128)
 
 # why an interval is an artefact
-FINE = const(0)
+_FINE = const(0)
 RANGE = const(1)  # not 300..2000 ms
 STEP = const(2)  # 40 % off the typical interval
 SIZE = const(3)  # a pulse under 2/5 or over 5/2 of the usual
@@ -45,14 +45,14 @@ RAILED = const(5)  # the converter was at its rail
 
 IBI_MIN_MS = const(300)  # 200 and 30 bpm
 IBI_MAX_MS = const(2000)
-HOLD_MIN_MS = const(240)  # under the shortest interval
-HOLD_MAX_MS = const(600)  # bounds the latency
-TURN_VOTES = const(12)  # beats, on balance, that must speak for turning the pulse over
-SETTLED_VOTES = const(60)  # what beats that speak against it can save up
-TRUST_BEATS = const(6)  # good intervals in a row that noise does not make
-TRUST_MS = const(30000)  # how long they prove that a finger is there
-DRIFT_MS = const(2000)  # how far sensor time may run off before a new origin is taken
-LONG_AGO_MS = const(1 << 20)
+_HOLD_MIN_MS = const(240)  # under the shortest interval
+_HOLD_MAX_MS = const(600)  # bounds the latency
+_TURN_VOTES = const(12)  # beats, on balance, that must speak for turning the pulse over
+_SETTLED_VOTES = const(60)  # what beats that speak against it can save up
+_TRUST_BEATS = const(6)  # good intervals in a row that noise does not make
+_TRUST_MS = const(30000)  # how long they prove that a finger is there
+_DRIFT_MS = const(2000)  # how far sensor time may run off before a new origin is taken
+_LONG_AGO_MS = const(1 << 20)
 
 
 class Beats:
@@ -89,7 +89,7 @@ class Heart:
         self._origin_ms = 0  # what the sample count must be corrected by
         self._last_ms = 0  # time of the last beat
         self._sure_ms = 0  # time of the last beat whose pulse was not in doubt
-        self._last_why = FINE  # doubt about its pulse
+        self._last_why = _FINE  # doubt about its pulse
         self._broken = True  # no interval can end at the next beat
         self._typical_ms = 0  # smoothed interval
         self._size = 0  # smoothed slope of a pulse
@@ -98,7 +98,7 @@ class Heart:
         self._against = 0
         self._votes = 0  # for turning the pulse over
         self._run = 0  # good intervals in a row
-        self._trust_ms = -LONG_AGO_MS  # when there were last enough of them
+        self._trust_ms = -_LONG_AGO_MS  # when there were last enough of them
         self._good_ms = 0  # good intervals of this epoch
         self._flags = 0
 
@@ -109,7 +109,7 @@ class Heart:
     def worn(self):
         """Whether a finger is on the sensor: light comes back, and it pulsed like a heart in
         the last 30 s. Open air sends nothing back, a table's light has no pulse."""
-        return self._lit() and self.now_ms() - self._trust_ms < TRUST_MS
+        return self._lit() and self.now_ms() - self._trust_ms < _TRUST_MS
 
     def _lit(self):
         s = self._s  # 1/32 of full scale; a driver that aims at half scale is far above
@@ -164,7 +164,7 @@ class Heart:
         pulse = self._pulse(s[dsp.BEST])
         why = pulse or self._last_why or self._rhythm(ibi)
         if self._broken or ibi > 65535:
-            self._broken = not self.beats.add(t, 0, FIRST, FINE)
+            self._broken = not self.beats.add(t, 0, FIRST, _FINE)
             self._run = 0
         else:
             self._broken = not self.beats.add(t, ibi, ARTEFACT if why else NN, why)
@@ -188,7 +188,7 @@ class Heart:
         return self.now_ms() + top - (s[dsp.AGE] + s[dsp.WIDTH]) * period + (period >> 1)
 
     def _pulse(self, best):
-        """Why this beat's own pulse is in doubt, or FINE."""
+        """Why this beat's own pulse is in doubt, or _FINE."""
         s = self._s
         if s[dsp.RAILED]:
             self._flags |= F_SATURATED
@@ -198,15 +198,15 @@ class Heart:
             return SIZE
         if s[dsp.BEFORE] * 4 > best * 3:
             return NOISE
-        return FINE
+        return _FINE
 
     def _rhythm(self, ibi):
-        """Why an interval is in doubt for its length, or FINE."""
+        """Why an interval is in doubt for its length, or _FINE."""
         if not IBI_MIN_MS <= ibi <= IBI_MAX_MS:
             return RANGE
         if self._typical_ms and abs(ibi - self._typical_ms) * 5 > self._typical_ms * 2:
             return STEP
-        return FINE
+        return _FINE
 
     def _account(self, t, ibi, why):
         """Keep account of good intervals."""
@@ -215,7 +215,7 @@ class Heart:
         else:
             self._good_ms += ibi
             self._run += 1
-            if self._run >= TRUST_BEATS:
+            if self._run >= _TRUST_BEATS:
                 self._trust_ms = t
 
     def _follow(self, t, pulse):
@@ -248,8 +248,8 @@ class Heart:
         if pulse == RAILED:
             return
         wrong = self._against * 8 > self._with * 9
-        self._votes = max(-SETTLED_VOTES, self._votes + (1 if wrong else -1))
-        if self._votes > TURN_VOTES:
+        self._votes = max(-_SETTLED_VOTES, self._votes + (1 if wrong else -1))
+        if self._votes > _TURN_VOTES:
             self._with = self._against = self._votes = self._size = 0
             self._s[dsp.FALLING] ^= 1
             self._break(0)
@@ -262,7 +262,7 @@ class Heart:
         s[dsp.AFTER] = 0
         s[dsp.COUNTER] = 0
         hold = self._typical_ms * 29 >> 6
-        s[dsp.HOLD] = max(HOLD_MIN_MS, min(HOLD_MAX_MS, hold)) // period
+        s[dsp.HOLD] = max(_HOLD_MIN_MS, min(_HOLD_MAX_MS, hold)) // period
         s[dsp.EARLY] = max(0, (self._typical_ms * 3 >> 2) // period - s[dsp.AGE])
         self._due = s[dsp.NOW] + 2000 // period
 
@@ -289,9 +289,9 @@ class Heart:
         now = self.now_ms() - epoch_ms
         self._last_ms -= epoch_ms
         self._sure_ms -= epoch_ms
-        self._trust_ms = max(self._trust_ms - epoch_ms, -LONG_AGO_MS)
+        self._trust_ms = max(self._trust_ms - epoch_ms, -_LONG_AGO_MS)
         self._due = max(0, self._due - s[dsp.NOW])
-        if abs(now) > DRIFT_MS:
+        if abs(now) > _DRIFT_MS:
             self._broken = True
             now = 0
         self._origin_ms = now

@@ -18,55 +18,55 @@ from array import array
 from . import wire
 from .compat import const, micropython, ptr8, ptr16
 
-RING = const(40)  # 10 s bins: the longest gap of the last class fits
+_RING = const(40)  # 10 s bins: the longest gap of the last class fits
 # shortest and longest gap of each class, bins: centres 95..300 s, a ratio of 1.26 apart, each
 # reaching 20 % below and 25 % above, so that the jittered gaps of one loop share a class
 CLASSES = b"\x08\x0c\x0a\x0f\x0c\x13\x0f\x18\x13\x1e\x18\x26"
-COUNT = const(6)
-BRIDGE = const(6)  # bins without a rate that the last one stands for
+_COUNT = const(6)
+_BRIDGE = const(6)  # bins without a rate that the last one stands for
 # A step of 24 bpm within 10 s is an awakening, an ectopic run or a sensor that locked on to a
 # harmonic, not a loop: surges injected here rise 18. One such night held half of Walch's alarms.
-JOLT = const(240)
-JOLT_EPOCHS = const(25)
+_JOLT = const(240)
+_JOLT_EPOCHS = const(25)
 # A rate that jumps by 4 bpm from one 5 s bin to the next for minutes is atrial fibrillation, or
 # no heart at all.
-ROUGH = const(40)
-FLOOR_EPOCHS = const(250)  # memory of the usual score: two hours
-FLOOR_CAP = const(150)  # what one epoch may teach it, bpm x10
-FLOOR_PRIOR = const(8)  # the usual score of 73 untouched nights, bpm x10
-FLOOR_LEAST = const(3)
+_ROUGH = const(40)
+_FLOOR_EPOCHS = const(250)  # memory of the usual score: two hours
+_FLOOR_CAP = const(150)  # what one epoch may teach it, bpm x10
+_FLOOR_PRIOR = const(8)  # the usual score of 73 untouched nights, bpm x10
+_FLOOR_LEAST = const(3)
 # Thresholds, tenths of a multiple of the floor, in sleep that looks least and most like REM;
 # between them by the slow posterior. Chosen, like HOLD_LIMIT, by tests/bench/loops.py on the
 # records that tests/bench/loops_chosen_on.txt lists.
 CYCLE_N = const(137)
 CYCLE_R = const(180)
 HOLD_LIMIT = const(1380)  # bpm x10 x epochs of excess
-SLACK = const(40)  # excess that is nothing yet, bpm x10, besides twice the usual spread
-SPREAD_PRIOR = const(30)  # usual distance from the level, bpm x10
-EXCESS_CAP = const(150)
-LEVEL_STEP = const(32)  # the level follows 0.2 bpm an epoch, up half of it while held
-GATE_WAKE = const(76)  # slow posterior of wake, 255 = 1, at which the gate is shut
-GATE_NOW = const(128)  # and the posterior of this epoch
-GATE_EPOCHS = const(12)  # memory of the slow posteriors: 6 min
-QUALITY = const(50)  # percent
-WARM_UP = const(40)  # epochs of a night before the gate may open
-REFRACTORY = const(60)  # epochs below the threshold that end a loop
-SHIFT_LEAST = const(-20)  # percent the morning's answers may move the threshold
-SHIFT_MOST = const(50)
-VERSION = const(1)
+_SLACK = const(40)  # excess that is nothing yet, bpm x10, besides twice the usual spread
+_SPREAD_PRIOR = const(30)  # usual distance from the level, bpm x10
+_EXCESS_CAP = const(150)
+_LEVEL_STEP = const(32)  # the level follows 0.2 bpm an epoch, up half of it while held
+_GATE_WAKE = const(76)  # slow posterior of wake, 255 = 1, at which the gate is shut
+_GATE_NOW = const(128)  # and the posterior of this epoch
+_GATE_EPOCHS = const(12)  # memory of the slow posteriors: 6 min
+_QUALITY = const(50)  # percent
+_WARM_UP = const(40)  # epochs of a night before the gate may open
+_REFRACTORY = const(60)  # epochs below the threshold that end a loop
+_SHIFT_LEAST = const(-20)  # percent the morning's answers may move the threshold
+_SHIFT_MOST = const(50)
+_VERSION = const(1)
 HOURS = const(4)  # two-hour parts of a night
-CELLS = const(12)  # (light, deep, REM) x HOURS
+_CELLS = const(12)  # (light, deep, REM) x HOURS
 HEAD = const(6)  # bytes before the cells: version, nights, level u16, floor, spread
-MIDDLE = const(600)  # bpm x10 that cells' means are kept against, so that they fit
-RATE = const(8)  # nights over which a baseline forgets
-ENOUGH = const(20)  # epochs of a cell that make it worth learning
+_MIDDLE = const(600)  # bpm x10 that cells' means are kept against, so that they fit
+_RATE = const(8)  # nights over which a baseline forgets
+_ENOUGH = const(20)  # epochs of a cell that make it worth learning
 
 
 @micropython.viper
 def recur(y: ptr16, chain: ptr16, work: ptr8, slot: int) -> int:
     """Take the newest smoothed rate y[slot] into the chains; return best << 6 | its gap.
 
-    `y` RING rates, bpm x10, 0 absent; `chain` COUNT x RING; `work` RING bytes of scratch, then
+    `y` _RING rates, bpm x10, 0 absent; `chain` _COUNT x _RING; `work` _RING bytes of scratch, then
     CLASSES. Everything is below 2**16.
     """
     now = y[slot]
@@ -128,12 +128,12 @@ class Loops:
 
     def __init__(self, baseline=None, shift=0):
         self.nights = 0  # nights the baseline is made of
-        self.threshold = 100 + clamp(shift, SHIFT_LEAST, SHIFT_MOST)  # percent of the committed
-        self._y = array("H", [0] * RING)
-        self._chain = array("H", [0] * (COUNT * RING))
-        self._work = bytearray(RING) + CLASSES
+        self.threshold = 100 + clamp(shift, _SHIFT_LEAST, _SHIFT_MOST)  # percent of the committed
+        self._y = array("H", [0] * _RING)
+        self._chain = array("H", [0] * (_COUNT * _RING))
+        self._work = bytearray(_RING) + CLASSES
         self._slot = self._one = self._two = 0  # ring's head; the two bins before
-        self._missing = BRIDGE
+        self._missing = _BRIDGE
         self._peak = self._gap = 0  # best chain of the epoch and its gap, bins
         self._awake = 255 << 8  # slow posteriors, 65280 = 1
         self.rem = 0
@@ -142,16 +142,16 @@ class Loops:
         self._level = 0  # baseline less the cell's offset, bpm x160; 0 unknown
         self._jolt = 0  # epochs of it left
         self._rough = 0  # usual step between neighbouring bins, bpm x2560
-        self._floor = FLOOR_PRIOR << 12
-        self._spread = SPREAD_PRIOR << 12
-        self._offset = bytearray([128] * CELLS)  # of each cell from the level, 0.25 bpm, +128
-        self._sum = array("h", [0] * CELLS)  # this night's mean rate in it, bpm x80
-        self._count = bytearray(CELLS)  # above MIDDLE, and epochs, 255 = 255 or more
-        if baseline and len(baseline) >= HEAD + CELLS and baseline[0] == VERSION:
+        self._floor = _FLOOR_PRIOR << 12
+        self._spread = _SPREAD_PRIOR << 12
+        self._offset = bytearray([128] * _CELLS)  # of each cell from the level, 0.25 bpm, +128
+        self._sum = array("h", [0] * _CELLS)  # this night's mean rate in it, bpm x80
+        self._count = bytearray(_CELLS)  # above _MIDDLE, and epochs, 255 = 255 or more
+        if baseline and len(baseline) >= HEAD + _CELLS and baseline[0] == _VERSION:
             self.nights = baseline[1]
             self._level = (baseline[2] | baseline[3] << 8) << 4
             self._floor, self._spread = baseline[4] << 12, baseline[5] << 12
-            for i in range(CELLS):
+            for i in range(_CELLS):
                 self._offset[i] = baseline[HEAD + i]
 
     def feed(self, epoch):
@@ -171,7 +171,7 @@ class Loops:
         if is_open:
             epoch.flags |= wire.F_GATE
         if asleep:
-            self._floor += ((min(self._peak, FLOOR_CAP) << 12) - self._floor) // FLOOR_EPOCHS
+            self._floor += ((min(self._peak, _FLOOR_CAP) << 12) - self._floor) // _FLOOR_EPOCHS
         return self._decide(epoch)
 
     # --- cycle --------------------------------------------------------------------------------
@@ -193,17 +193,17 @@ class Loops:
     def _bin(self, rate):
         """One 10 s bin of `rate`, bpm x10; 0 absent: the last one stands for it for a minute."""
         if rate:
-            if self._missing <= BRIDGE and self._one and abs(rate - self._one) > JOLT:
-                self._jolt = JOLT_EPOCHS
+            if self._missing <= _BRIDGE and self._one and abs(rate - self._one) > _JOLT:
+                self._jolt = _JOLT_EPOCHS
             self._missing = 0
-        elif self._missing < BRIDGE:
+        elif self._missing < _BRIDGE:
             self._missing += 1
             rate = self._one
         if not self._two:
             self._two = self._one
         mean = (self._two + self._one + rate) // 3 if rate and self._two else rate
         self._two, self._one = self._one, rate
-        self._slot = (self._slot + 1) % RING
+        self._slot = (self._slot + 1) % _RING
         self._y[self._slot] = mean
         found = recur(self._y, self._chain, self._work, self._slot)
         if found >> 6 > self._peak:
@@ -212,7 +212,7 @@ class Loops:
     def _cycle(self):
         """The best chain against the usual one, 100 = the threshold."""
         limit = (CYCLE_N + ((CYCLE_R - CYCLE_N) * (self.rem >> 8) >> 8)) * self.threshold // 100
-        usual_q4 = (FLOOR_LEAST << 4) + (self._floor >> 8)
+        usual_q4 = (_FLOOR_LEAST << 4) + (self._floor >> 8)
         return min(255, self._peak * 16000 // (limit * usual_q4))
 
     # --- hold ---------------------------------------------------------------------------------
@@ -231,18 +231,18 @@ class Loops:
         if not self._level:
             self._level = rate << 4
             base = self._base(cell)
-        excess = clamp(rate - base, -EXCESS_CAP, EXCESS_CAP)
-        slack = SLACK + (self._spread >> 11)
+        excess = clamp(rate - base, -_EXCESS_CAP, _EXCESS_CAP)
+        slack = _SLACK + (self._spread >> 11)
         if excess < 0:
             slack -= excess  # recovering counts twice
         self._held = clamp(self._held + excess - slack, 0, HOLD_LIMIT * 2)
-        step = LEVEL_STEP
+        step = _LEVEL_STEP
         if self._held:
             step >>= 1
         else:
-            self._spread += ((abs(excess) << 12) - self._spread) // FLOOR_EPOCHS
-        self._level += step if excess > 0 else -LEVEL_STEP if excess < 0 else 0
-        above = (rate - MIDDLE) << 3
+            self._spread += ((abs(excess) << 12) - self._spread) // _FLOOR_EPOCHS
+        self._level += step if excess > 0 else -_LEVEL_STEP if excess < 0 else 0
+        above = (rate - _MIDDLE) << 3
         if self._count[cell]:
             above = self._sum[cell] + ((above - self._sum[cell] + 32) >> 6)
         self._sum[cell] = above
@@ -258,21 +258,21 @@ class Loops:
     def _asleep(self, epoch, seen):
         """Asleep for a while, worn, and the signal good."""
         scored = epoch.stage != wire.UNSCORED
-        self._awake += (((epoch.p_w if scored else 255) << 8) - self._awake) // GATE_EPOCHS
-        self.rem += ((epoch.p_r << 8) - self.rem) // GATE_EPOCHS
+        self._awake += (((epoch.p_w if scored else 255) << 8) - self._awake) // _GATE_EPOCHS
+        self.rem += ((epoch.p_r << 8) - self.rem) // _GATE_EPOCHS
         return (
             seen
             and scored
-            and epoch.quality >= QUALITY
-            and epoch.p_w < GATE_NOW
-            and self._awake < GATE_WAKE << 8
+            and epoch.quality >= _QUALITY
+            and epoch.p_w < _GATE_NOW
+            and self._awake < _GATE_WAKE << 8
         )
 
     def _gate(self, epoch):
         """Late enough in the night, and no steps of late that no heart makes in sleep."""
         calm = self._jolt == 0
         self._jolt -= self._jolt > 0
-        return calm and self._rough < ROUGH << 8 and epoch.index >= WARM_UP
+        return calm and self._rough < _ROUGH << 8 and epoch.index >= _WARM_UP
 
     def _decide(self, epoch):
         """An event, unless this loop has had its event: it ends with 30 min below 100."""
@@ -280,7 +280,7 @@ class Loops:
             self._quiet -= self._quiet > 0
             return 0
         known = self._quiet
-        self._quiet = REFRACTORY
+        self._quiet = _REFRACTORY
         if known:
             return 0
         return wire.CYCLE if epoch.cycle >= epoch.hold else wire.HOLD
@@ -288,23 +288,23 @@ class Loops:
     # --- over nights ----------------------------------------------------------------------------
 
     def learn(self):
-        """The baseline after this night, HEAD + CELLS bytes. Allocates: called in the morning."""
-        share = min(self.nights + 1, RATE)
-        out = bytearray(HEAD + CELLS)
-        out[0] = VERSION
+        """The baseline after this night, HEAD + _CELLS bytes. Allocates: called in the morning."""
+        share = min(self.nights + 1, _RATE)
+        out = bytearray(HEAD + _CELLS)
+        out[0] = _VERSION
         out[1] = min(255, self.nights + 1)
         total = weight = 0
-        for i in range(CELLS):
+        for i in range(_CELLS):
             total += self._sum[i] * self._count[i]
             weight += self._count[i]
         mean = total // weight if weight else 0  # allocates where small ints end: once a night
-        level = MIDDLE + (mean >> 3) if weight else self._level >> 4
+        level = _MIDDLE + (mean >> 3) if weight else self._level >> 4
         out[2], out[3] = level & 255, level >> 8
         out[4] = clamp(self._floor >> 12, 1, 255)
         out[5] = clamp(self._spread >> 12, 1, 255)
-        for i in range(CELLS):
+        for i in range(_CELLS):
             old = self._offset[i]
-            if self._count[i] >= ENOUGH:
+            if self._count[i] >= _ENOUGH:
                 old += ((self._sum[i] - mean) // 20 + 128 - old) // share
             out[HEAD + i] = clamp(old, 68, 188)  # within 15 bpm of the level
         return bytes(out)

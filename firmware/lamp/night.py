@@ -17,10 +17,10 @@ from .mind import Mind
 from .nightlog import NightLog
 from .server import Server
 
-EPOCH_MS = const(30_000)
-WEAR_EPOCHS = const(20)  # ten minutes of wear begin a night without the button
-UNWORN_EPOCHS = const(120)  # an hour without a finger ends it
-POLL_MS = const(240)  # the sensor's FIFO holds 640 ms
+_EPOCH_MS = const(30_000)
+_WEAR_EPOCHS = const(20)  # ten minutes of wear begin a night without the button
+_UNWORN_EPOCHS = const(120)  # an hour without a finger ends it
+_POLL_MS = const(240)  # the sensor's FIFO holds 640 ms
 
 
 class Night:
@@ -74,7 +74,7 @@ class Night:
         if self.lost:
             epoch.flags |= wire.F_LOST
         self.diary.fit(self.heart.beats)
-        self.heart.close(epoch, EPOCH_MS)
+        self.heart.close(epoch, _EPOCH_MS)
         self.mind.wake.mark(epoch)
         self._count_wear(epoch.flags & wire.F_WORN)
         if self.state == wire.RECORDING:
@@ -84,13 +84,13 @@ class Night:
             if event:
                 self._event(event, self.mind.wake.a, self.mind.wake.b, self.mind.wake.c)
             self._note_trouble()
-        self.heart.next_epoch(EPOCH_MS)
+        self.heart.next_epoch(_EPOCH_MS)
         epoch.clear(epoch.index + 1)
         self.due_s += wire.EPOCH_S  # before `begin`, which sets it anew
         self.lost = 0
-        if self.unworn_epochs >= UNWORN_EPOCHS and self.state == wire.RECORDING:
+        if self.unworn_epochs >= _UNWORN_EPOCHS and self.state == wire.RECORDING:
             self.end(wire.END_UNWORN)
-        elif self.worn_epochs >= WEAR_EPOCHS and self.state == wire.IDLE:
+        elif self.worn_epochs >= _WEAR_EPOCHS and self.state == wire.IDLE:
             self.begin()
         self.log.prepare()  # the FIFO was just emptied: the harmless moment for an erase
 
@@ -219,7 +219,7 @@ async def run(board):
         elif board.button.taken():
             night.button()
         board.watchdog.feed()
-        await asyncio.sleep_ms(POLL_MS)
+        await asyncio.sleep_ms(_POLL_MS)
 
 
 async def shine(board, night):

@@ -13,8 +13,8 @@ from .compat import const
 from .ring import HEADER_SIZE, PIECE, Ring, seal, sealed
 
 ENDED = const(1)  # flag in a sector's header: the night had ended before it
-VOID = const(0)  # one byte where frames begin again after a boot, or over a frame that failed
-LAST_NIGHT = const(0x7FFE)
+_VOID = const(0)  # one byte where frames begin again after a boot, or over a frame that failed
+_LAST_NIGHT = const(0x7FFE)
 
 _AHEAD = const(1024)  # erase the next sector when less than this is left: some 9 minutes
 _RESERVE = const(64)  # of the very last sector, for the event that says so and the end
@@ -72,7 +72,7 @@ class NightLog:
         """Begin a night and return its id, 0 if ids are used up. May erase (45 to 400 ms)."""
         if self.open_id:
             self.close(wire.END_LOST)
-        if self.ring.newest >= LAST_NIGHT:
+        if self.ring.newest >= _LAST_NIGHT:
             self.full = True
             return 0
         self.ring.newest += 1
@@ -141,7 +141,7 @@ class NightLog:
             if ring.put(self._sector, at, self._frame, size):
                 self._note(self._frame, size)
                 return True
-            self._frame[0] = VOID  # it must not come to life later
+            self._frame[0] = _VOID  # it must not come to life later
             ring.put(self._sector, at, self._frame, 1)
         return False
 
@@ -182,7 +182,7 @@ class NightLog:
 
     def _go_on_here(self):
         """The first write after a boot: mark the place before anything is put there."""
-        self._frame[0] = VOID
+        self._frame[0] = _VOID
         if not self.ring.put(self._sector, self._offset, self._frame, 1):
             return self._next_sector()
         self._offset += 1
@@ -280,7 +280,7 @@ class NightLog:
         frame, at least FRAME_MAX of them. Anything else was a good frame once.
         """
         ring = self.ring
-        if ring.byte(sector, at - 1) != VOID:
+        if ring.byte(sector, at - 1) != _VOID:
             return False
         return at - start == PIECE + 1 or ring.byte(sector, at - PIECE - 2) == 0xFF
 
@@ -289,7 +289,7 @@ class NightLog:
         frame, room = self._frame, self._size - at
         whole = room >= wire.FRAME_MAX
         self.ring.flash.read(sector, at, frame if whole else self._view[:room])
-        if frame[0] == VOID or frame[0] == 0xFF or frame[1] + wire.FRAME_OVERHEAD > room:
+        if frame[0] == _VOID or frame[0] == 0xFF or frame[1] + wire.FRAME_OVERHEAD > room:
             return False
         return sealed(frame, 2 + frame[1], night)
 

@@ -7,16 +7,16 @@ the watchdog allows, so that no jump of a clock moves the light. Knows no reason
 
 from .compat import const
 
-STEP = const(2)  # L* x100 in one tick
-STEP_MS = const(25)  # for each unit of it: 0.4 L* a second at most
-GAP_MS = const(15_000)  # a longer gap is a clock that jumped: the watchdog bites at 12 s
-SILENT_MS = const(75_000)  # nobody has asked for the light for so long: two epochs and a half
-LONG_MS = const(600_000)  # no light outlives such a silence
+_STEP = const(2)  # L* x100 in one tick
+_STEP_MS = const(25)  # for each unit of it: 0.4 L* a second at most
+_GAP_MS = const(15_000)  # a longer gap is a clock that jumped: the watchdog bites at 12 s
+_SILENT_MS = const(75_000)  # nobody has asked for the light for so long: two epochs and a half
+_LONG_MS = const(600_000)  # no light outlives such a silence
 FADE_MS = const(180_000)
 LATE_MS = const(
     115_000
 )  # a fade is over after 295 s, even if ticks came so late that it is a step
-TICKS = const(0x3FFFFFFF)  # ticks_ms wraps at 2**30 on the ESP32
+_TICKS = const(0x3FFFFFFF)  # ticks_ms wraps at 2**30 on the ESP32
 
 
 class Ramp:
@@ -47,19 +47,19 @@ class Ramp:
 
     def tick(self, now_ms):
         """Return the level at `now_ms` (ms since boot, wraps); about every 50 ms."""
-        gap_ms = (now_ms - self.last_ms) & TICKS
+        gap_ms = (now_ms - self.last_ms) & _TICKS
         if not (self.level or self.goal):
             self.last_ms = now_ms
             return 0
-        if gap_ms < STEP_MS:
+        if gap_ms < _STEP_MS:
             return self.level
         self.last_ms = now_ms
-        gap_ms = min(gap_ms, GAP_MS)
+        gap_ms = min(gap_ms, _GAP_MS)
         self.elapsed_ms = min(self.elapsed_ms + gap_ms, self.over_ms + LATE_MS)
-        self.silent_ms = min(self.silent_ms + gap_ms, LONG_MS)
-        if self.silent_ms >= SILENT_MS:
+        self.silent_ms = min(self.silent_ms + gap_ms, _LONG_MS)
+        if self.silent_ms >= _SILENT_MS:
             self.fade()
-        self._move(min(STEP, gap_ms // STEP_MS))
+        self._move(min(_STEP, gap_ms // _STEP_MS))
         return self.level
 
     def _move(self, step):

@@ -16,9 +16,9 @@ from .compat import const, micropython, ptr8, uint
 
 HEADER = "<BBHHHI"  # magic, flags, night, ordinal, epochs before, bytes before; then CRC-32
 MAGIC = const(0xD1)
-SEALED_SIZE = const(12)  # of HEADER
-SYNCED_AT = const(16)  # marks: 0xFF, or mostly zeros
-DELETED_AT = const(17)
+_SEALED_SIZE = const(12)  # of HEADER
+_SYNCED_AT = const(16)  # marks: 0xFF, or mostly zeros
+_DELETED_AT = const(17)
 HEADER_SIZE = const(18)
 PIECE = const(16)  # bytes of one program: the most that a cut can touch and leave looking blank
 
@@ -158,16 +158,16 @@ class Ring:
         self.flash.read(sector, 0, head)
         if _zeros(head[0] ^ MAGIC ^ 0xFF) > 1 or head[HEADER_SIZE] == 0xFF:
             return None
-        if not sealed(head, SEALED_SIZE, 0) and not self._mended():
+        if not sealed(head, _SEALED_SIZE, 0) and not self._mended():
             return None
         return struct.unpack_from(HEADER, head, 0)
 
     def _mended(self):
         """Undo one bit of rot in the header just read: it speaks for a whole sector."""
         head = self._head
-        for bit in range(8 * SYNCED_AT):
+        for bit in range(8 * _SYNCED_AT):
             head[bit >> 3] ^= 1 << (bit & 7)
-            if sealed(head, SEALED_SIZE, 0):
+            if sealed(head, _SEALED_SIZE, 0):
                 return True
             head[bit >> 3] ^= 1 << (bit & 7)
         return False
@@ -188,10 +188,10 @@ class Ring:
 
     def _marks(self, sector):
         """-1 deleted, else the bits of the owner, of the header just read."""
-        if _marked(self._head[DELETED_AT]):
+        if _marked(self._head[_DELETED_AT]):
             self._dying.append(sector)
             return -1
-        return _SYNCED if _marked(self._head[SYNCED_AT]) else 0
+        return _SYNCED if _marked(self._head[_SYNCED_AT]) else 0
 
     def _fell(self, sector, where):
         self._head[0] = 0
@@ -240,8 +240,8 @@ class Ring:
                 return -1
             sector, self.spare = self.spare, -1
             struct.pack_into(HEADER, head, 0, MAGIC, ended, night, ordinal, epochs, length)
-            seal(head, SEALED_SIZE, 0)
-            if self.put(sector, 0, head, SYNCED_AT):
+            seal(head, _SEALED_SIZE, 0)
+            if self.put(sector, 0, head, _SYNCED_AT):
                 self._owner[sector] = self.newest = night
                 self.here = sector
                 return sector
@@ -269,12 +269,12 @@ class Ring:
     def _kill(self, sector):
         """No night may rise again out of a faint mark or a half-done erase."""
         while self._dying:
-            self._fell(self._dying.pop(), DELETED_AT)
+            self._fell(self._dying.pop(), _DELETED_AT)
         if self.written(sector, 0) < HEADER_SIZE:
             head = self._head
-            for i in range(SYNCED_AT):
+            for i in range(_SYNCED_AT):
                 head[i] = 0
-            self.put(sector, 0, head, SYNCED_AT)
+            self.put(sector, 0, head, _SYNCED_AT)
 
     def _choose(self):
         """The next sector in the ring that nobody owns; -1 if nobody gives one up."""
@@ -305,7 +305,7 @@ class Ring:
     def drop(self, night):
         """Delete a night."""
         first = self.find(night, 0)
-        done = first >= 0 and self._fell(first, DELETED_AT)
+        done = first >= 0 and self._fell(first, _DELETED_AT)
         for sector in range(self.flash.sectors):
             if self.owns(night, sector):
                 self._owner[sector] = _FREE
@@ -313,7 +313,7 @@ class Ring:
 
     def mark_synced(self, night):
         first = self.find(night, 0)
-        if first < 0 or not self._fell(first, SYNCED_AT):
+        if first < 0 or not self._fell(first, _SYNCED_AT):
             return False
         for sector in range(self.flash.sectors):
             if self.owns(night, sector):

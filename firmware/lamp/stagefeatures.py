@@ -17,8 +17,8 @@ from .compat import const
 
 WINDOWS = (2, 5, 10, 20, 40)  # epochs
 RING = const(40)  # epochs remembered one by one
-BRIDGE = const(3)  # bins over which a difference is still one step
-SURGE = const(80)  # bpm x10 above the mean of 5 min; 10 bpm is a surge in the recordings' README
+_BRIDGE = const(3)  # bins over which a difference is still one step
+_SURGE = const(80)  # bpm x10 above the mean of 5 min; 10 bpm is a surge in the recordings' README
 HEART = const(64)  # features of the heart alone; those of motion follow
 FEATURES = const(71)
 
@@ -86,7 +86,7 @@ class Features:
         self._calm = array("h", [0] * len(WINDOWS))  # log16 of variation of each window
         self._y = 0  # smoothed rate, bpm x160
         self._last = 0  # last bin's rate, bpm x10
-        self._age = BRIDGE  # bins since
+        self._age = _BRIDGE  # bins since
         self._surge = 255  # epochs since a surge
         self._quiet = 255  # since the variation was in its lowest quarter
         self._moved = 255  # since a movement
@@ -125,7 +125,7 @@ class Features:
                 continue
             last = self._last
             y = self._smoothed(hr_x10[i])
-            if self._age <= BRIDGE:
+            if self._age <= _BRIDGE:
                 steps += self._age
                 change += min(300, abs(y - last))
             self.same = min(255, self.same + self._age) if y == last else 0
@@ -143,7 +143,7 @@ class Features:
     def _smoothed(self, hr_x10):
         """The bin's rate in the form of a watch's, bpm x10; starts afresh after a gap."""
         x = hr_x10 << 4
-        self._y = self._y + ((x - self._y) >> self.smooth) if self._age <= BRIDGE else x
+        self._y = self._y + ((x - self._y) >> self.smooth) if self._age <= _BRIDGE else x
         self._last = (self._y + 8) >> 4
         return self._last
 
@@ -215,7 +215,7 @@ class Features:
         low = rates.quantile(10)
         middle = rates.quantile(50)
         quiet = self._varies.rank(calm[1] >> 1)
-        self._surge = 0 if self._top - mean[2] >= SURGE else min(255, self._surge + 1)
+        self._surge = 0 if self._top - mean[2] >= _SURGE else min(255, self._surge + 1)
         self._quiet = 0 if quiet < 64 else min(255, self._quiet + 1)
         self._put(index >> 2)
         self._put(here // 5)

@@ -17,9 +17,9 @@ SMOOTH = const(2)  # of rates made of beats; see stagefeatures
 HISTORY = const(4)  # epochs with a rate before the first stage: with fewer the windows are empty
 BLIND = const(10)  # epochs without a rate that the Markov model bridges; 5 min, a loose finger
 STILL = const(60)  # bins (5 min) of one and the same rate: a machine or a desk, not a heart
-CLASSES = const(4)
+_CLASSES = const(4)
 STAGES = (wire.W, wire.N2, wire.N3, wire.R)  # in the model's order
-LEAF = const(128)  # a child number from here on is a leaf
+_LEAF = const(128)  # a child number from here on is a leaf
 EXP2 = array("H", stagemodel.EXP2)  # 2 ** (-i / 64), Q14
 
 
@@ -29,7 +29,7 @@ class Stager:
     def __init__(self, smooth=SMOOTH, model=stagemodel):
         self.features = Features(smooth)
         self.model = model
-        self.logit = array("i", [0] * CLASSES)  # the trees' scores, natural log x256
+        self.logit = array("i", [0] * _CLASSES)  # the trees' scores, natural log x256
         self.alpha = array("i", model.START)  # filtered probabilities, Q14
         self._next = array("i", model.START)
 
@@ -54,7 +54,7 @@ class Stager:
 
     def _score(self, motion):
         """Add up the leaves that the epoch falls into."""
-        for k in range(CLASSES):
+        for k in range(_CLASSES):
             self.logit[k] = self.model.BIAS[k]
         self._add(self.model.HEART)
         if motion:
@@ -70,11 +70,11 @@ class Stager:
             n = table[at]
             at += 1
             node = 0
-            while node < LEAF:
+            while node < _LEAF:
                 p = at + (node << 2)
                 node = table[p + 2] if x[table[p]] <= table[p + 1] else table[p + 3]
             at += n << 2
-            logit[k] += table[at + node - LEAF] - 128
+            logit[k] += table[at + node - _LEAF] - 128
             at += n + 1
             k = (k + 1) & 3
 
@@ -82,34 +82,34 @@ class Stager:
         """One step of the Markov chain: alpha <- alpha T, rounded."""
         alpha, new = self.alpha, self._next
         chain = self.model.CHAIN
-        for j in range(CLASSES):
+        for j in range(_CLASSES):
             total = 8192
-            for i in range(CLASSES):
-                total += alpha[i] * chain[i * CLASSES + j]
+            for i in range(_CLASSES):
+                total += alpha[i] * chain[i * _CLASSES + j]
             new[j] = total >> 14
-        for j in range(CLASSES):
+        for j in range(_CLASSES):
             alpha[j] = new[j]
 
     def _weigh(self, temper):
         """alpha <- alpha 2**-d, d each score's tempered distance to the best; sum about Q14."""
         alpha, new, model = self.alpha, self._next, self.model
         best = -(1 << 20)
-        for k in range(CLASSES):
+        for k in range(_CLASSES):
             best = max(best, self.logit[k] - model.PRIOR[k])
         total = 0
-        for k in range(CLASSES):
+        for k in range(_CLASSES):
             d = (best - self.logit[k] + model.PRIOR[k]) * temper + 512 >> 10  # 1/64 octaves
             new[k] = alpha[k] * (EXP2[d & 63] >> (d >> 6) if d < 896 else 1)
             total += new[k]
         total = (total >> 14) + 1
-        for k in range(CLASSES):
+        for k in range(_CLASSES):
             alpha[k] = max(1, (new[k] + (total >> 1)) // total)
 
     def _decide(self, epoch, motion):
         """The class whose weighted probability is largest, and how often that is right."""
         alpha, weight = self.alpha, self.model.WEIGHT
         best = 0
-        for k in range(1, CLASSES):
+        for k in range(1, _CLASSES):
             if alpha[k] * weight[motion * 4 + k] > alpha[best] * weight[motion * 4 + best]:
                 best = k
         epoch.stage = STAGES[best]

@@ -20,29 +20,29 @@ BASELINE_NIGHTS = const(3)  # before anything is judged by the sleeper's own bas
 OBSERVED_NIGHTS = const(7)  # and then so many watched, before the light acts
 EARLY_EPOCHS = const(140)  # 70 min of epochs *scored as sleep* by this Wake: the first deep sleep
 BETWEEN_EPOCHS = const(121)  # 60 min from the last light (it may outlive its last epoch by one),
-BETWEEN_S = const(3630)  # by epochs and by the clock, so that neither alone can jump it
+_BETWEEN_S = const(3630)  # by epochs and by the clock, so that neither alone can jump it
 CEILING_LUX_X10 = const(300)  # 30 lux at the pillow, the lower end of what nudges gently
-DOSE_X10 = const(180_000)  # 300 lux minutes a night at the pillow, in lux seconds x10
-FULL_LUX = const(254)  # at 0.5 m from 3 W; the calibration replaces it
+_DOSE_X10 = const(180_000)  # 300 lux minutes a night at the pillow, in lux seconds x10
+_FULL_LUX = const(254)  # at 0.5 m from 3 W; the calibration replaces it
 
 RAISE_EPOCHS = const(8)  # 4 min from dark to the ceiling, even in L*
-HOLD_EPOCHS = const(2)
+_HOLD_EPOCHS = const(2)
 LIT_EPOCHS = const(16)  # with the fade of 3 min,
-FADE_EPOCHS = const(10)  # of 5 at worst
+_FADE_EPOCHS = const(10)  # of 5 at worst
 JUDGE_EPOCHS = const(30)  # 15 min after it began the outcome is judged
 BLIND_EPOCHS = const(30)  # 15 min after any light no loop is believed: light raises the heart rate
-EPOCH_MS = const(30_000)
-ASKED_MS = const(60_000)
-ASKED_EPOCHS = const(120)  # light that was asked for goes after an hour
+_EPOCH_MS = const(30_000)
+_ASKED_MS = const(60_000)
+_ASKED_EPOCHS = const(120)  # light that was asked for goes after an hour
 
-AWAKE = const(153)  # posterior of wake, 255 = 1: 0.6 ...
-HELD_EPOCHS = const(2)  # ... held for a minute; a surge of a loop lasts 20-120 s and falls back
-ROOF_EPOCHS = const(24)  # 12 min: the loop's own surges, none of which an awakening's rate is
-CLIMB_X10 = const(30)  # bpm x10 that an epoch's mean is above their highest bin
-QUALITY = const(50)  # percent of an epoch with trustworthy beats
-THRESHOLD = const(100)
-QUIET = const(50)  # a score that counts as settled
-SURGE_X10 = const(50)  # bpm x10 over the baseline that count as a surge
+_AWAKE = const(153)  # posterior of wake, 255 = 1: 0.6 ...
+_HELD_EPOCHS = const(2)  # ... held for a minute; a surge of a loop lasts 20-120 s and falls back
+_ROOF_EPOCHS = const(24)  # 12 min: the loop's own surges, none of which an awakening's rate is
+_CLIMB_X10 = const(30)  # bpm x10 that an epoch's mean is above their highest bin
+_QUALITY = const(50)  # percent of an epoch with trustworthy beats
+_THRESHOLD = const(100)
+_QUIET = const(50)  # a score that counts as settled
+_SURGE_X10 = const(50)  # bpm x10 over the baseline that count as a surge
 
 
 def third(seed, number):
@@ -70,7 +70,7 @@ class Wake:
 
     def __init__(
         self, mode, consent, ceiling, rescues=0, nights=0, allowed=1, seed=0,
-        full_lux=FULL_LUX, spent=0,
+        full_lux=_FULL_LUX, spent=0,
     ):  # fmt: skip
         self.mode, self.consent, self.nights, self.seed = mode, consent, nights, seed
         self.rescues = rescues
@@ -86,7 +86,7 @@ class Wake:
         self.a = self.b = self.c = 0  # the values of the event that `feed` returned
         self.top = 0  # highest level in this epoch
         self.slept = self.held = self.calm = self.quiet = 0  # epochs; all but `slept` in a row
-        self.peaks = array("h", [0] * ROOF_EPOCHS)  # highest 5 s rate of each epoch, bpm x10
+        self.peaks = array("h", [0] * _ROOF_EPOCHS)  # highest 5 s rate of each epoch, bpm x10
         self.roof_x10 = 0  # the highest of them before the rescue that runs
         self.high = False
         self.dark = BLIND_EPOCHS  # epochs since any light
@@ -102,12 +102,12 @@ class Wake:
         self.asked = 0  # epochs that light asked for may still shine
 
     def _epoch_cost(self, level):
-        return min(lux_x10(level, self.full_lux) * wire.EPOCH_S, DOSE_X10)
+        return min(lux_x10(level, self.full_lux) * wire.EPOCH_S, _DOSE_X10)
 
     def _cost(self):
         """Return the most a whole rescue can cost, even if its fade is late and then cut."""
         up = sum(self._epoch_cost(self.ceiling * i // RAISE_EPOCHS) for i in range(RAISE_EPOCHS))
-        return up + (HOLD_EPOCHS + 2 + FADE_EPOCHS) * self._epoch_cost(self.ceiling)
+        return up + (_HOLD_EPOCHS + 2 + _FADE_EPOCHS) * self._epoch_cost(self.ceiling)
 
     # --- the light ------------------------------------------------------------------------------
 
@@ -133,15 +133,15 @@ class Wake:
         self._settle()  # and nobody judges it
         if goal and not self._affords(goal):
             return wire.WHY_DOSE
-        self.asked = ASKED_EPOCHS if goal else 0
+        self.asked = _ASKED_EPOCHS if goal else 0
         self._charge(self._epoch_cost(goal))  # the one that a reset would forget
-        self.ramp.aim(goal, ASKED_MS if goal else FADE_MS)
+        self.ramp.aim(goal, _ASKED_MS if goal else FADE_MS)
         return 0
 
     def _affords(self, goal):
         """Say whether the night has light for a minute more at `goal`, or here, and for a fade."""
-        most_x10 = (FADE_EPOCHS + 2) * self._epoch_cost(max(goal, self.ramp.level))
-        return self.spent + most_x10 <= DOSE_X10
+        most_x10 = (_FADE_EPOCHS + 2) * self._epoch_cost(max(goal, self.ramp.level))
+        return self.spent + most_x10 <= _DOSE_X10
 
     def _end_asked(self):
         """Let light that was asked for go when its hour or the night's light is used up."""
@@ -193,33 +193,33 @@ class Wake:
 
     def _count(self, epoch):
         """Keep count of sleep, light and calm."""
-        epochs = max(1, (self.ramp.silent_ms + 15_000) // EPOCH_MS)  # more if none was fed
+        epochs = max(1, (self.ramp.silent_ms + 15_000) // _EPOCH_MS)  # more if none was fed
         cost_x10 = epochs * self._epoch_cost(epoch.light * 100)
         self.ramp.heard()
         self.used += cost_x10
         if not (self.run and self.lit):
             self._charge(cost_x10)
         self.slept += epoch.stage != wire.W and epoch.stage != wire.UNSCORED
-        self.held = self.held + 1 if epoch.p_w >= AWAKE else 0
+        self.held = self.held + 1 if epoch.p_w >= _AWAKE else 0
         self.dark = 0 if epoch.flags & wire.F_LIGHT else self.dark + 1
         self.since += 1
         if not self.run:
             self.roof_x10 = max(self.peaks)
-        self.peaks[epoch.index % ROOF_EPOCHS] = peak = max(epoch.hr_x10)
+        self.peaks[epoch.index % _ROOF_EPOCHS] = peak = max(epoch.hr_x10)
         surge = peak - epoch.base_bpm * 10
-        self.high = epoch.hr_bpm_x10 > self.roof_x10 + CLIMB_X10
-        self.calm = self.calm + 1 if epoch.hr_bpm_x10 and surge < SURGE_X10 else 0
-        self.quiet = self.quiet + 1 if epoch.score < QUIET else 0
+        self.high = epoch.hr_bpm_x10 > self.roof_x10 + _CLIMB_X10
+        self.calm = self.calm + 1 if epoch.hr_bpm_x10 and surge < _SURGE_X10 else 0
+        self.quiet = self.quiet + 1 if epoch.score < _QUIET else 0
 
     def _charge(self, cost_x10):
         """Take `cost_x10` (lux s x10) off the night's light."""
-        self.spent = min(self.spent + cost_x10, 2 * DOSE_X10)
+        self.spent = min(self.spent + cost_x10, 2 * _DOSE_X10)
 
     def _watch(self, epoch, now_s):
         """Follow the rescue that runs: stop its light as soon as there is a reason to."""
         self.run += 1
         if self.run <= LIT_EPOCHS or epoch.light:
-            self.since, self.free_s = 0, now_s + BETWEEN_S
+            self.since, self.free_s = 0, now_s + _BETWEEN_S
         if self.awake():
             self.outcome = wire.WOKE
             self._stop(wire.WHY_AWAKE)
@@ -229,16 +229,16 @@ class Wake:
             if self.outcome == wire.NO_RESPONSE:
                 self.outcome = wire.SETTLED
             self._stop(wire.WHY_SETTLED)
-        elif self.run > RAISE_EPOCHS + HOLD_EPOCHS:
+        elif self.run > RAISE_EPOCHS + _HOLD_EPOCHS:
             self._stop(wire.WHY_DONE)
 
     def awake(self):
         """The arousal flag: wake held for a minute, or a heart above the loop's own surges."""
-        return self.held >= HELD_EPOCHS or self.high
+        return self.held >= _HELD_EPOCHS or self.high
 
     def _deaf(self, epoch):
         worn = epoch.flags & wire.F_WORN
-        return not worn or epoch.quality < QUALITY or epoch.stage == wire.UNSCORED
+        return not worn or epoch.quality < _QUALITY or epoch.stage == wire.UNSCORED
 
     def _settled(self, epoch):
         """A quiet score for a minute, or no surge for two minutes and the loop's own period."""
@@ -252,19 +252,19 @@ class Wake:
 
     def _decide(self, epoch, now_s):
         """A loop was seen: raise the light, or say why not."""
-        self.a, self.b, self.c = epoch.score, THRESHOLD, self._refusal(epoch, now_s)
+        self.a, self.b, self.c = epoch.score, _THRESHOLD, self._refusal(epoch, now_s)
         if self.c:
             return wire.REFUSED_RESCUE
         self.rescues += 1
         self.run, self.outcome, self.peak = 1, wire.NO_RESPONSE, 0
-        self.since, self.free_s = 0, now_s + BETWEEN_S
+        self.since, self.free_s = 0, now_s + _BETWEEN_S
         self.c = self._left_out()
         self.lit = self.shining = not self.c
         if self.c:
             return wire.REFUSED_RESCUE
         self._charge(self.cost_x10)  # the most it can cost, before any light
         self.used = 0
-        self.ramp.aim(self.ceiling, RAISE_EPOCHS * EPOCH_MS)
+        self.ramp.aim(self.ceiling, RAISE_EPOCHS * _EPOCH_MS)
         self.c = self.rescues
         return wire.RESCUE
 
@@ -286,7 +286,7 @@ class Wake:
             return wire.WHY_CAP
         if self.since < BETWEEN_EPOCHS or now_s < self.free_s:
             return wire.WHY_BETWEEN
-        return wire.WHY_DOSE if self.spent + self.cost_x10 > DOSE_X10 else 0
+        return wire.WHY_DOSE if self.spent + self.cost_x10 > _DOSE_X10 else 0
 
     def _left_out(self):
         """Return why the light stays out of the rescue that begins; 0: it shines."""

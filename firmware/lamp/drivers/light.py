@@ -11,13 +11,13 @@ from ..compat import const
 # IEEE 1789: at full modulation no observable effect from 3 kHz on. At 4 kHz the ESP32's timer
 # resolves floor(log2(80 MHz / 4 kHz)) = 14 bits; the S3's and C3's never more than 13.
 HZ = const(4000)
-BITS = const(14)
+_BITS = const(14)
 
 
 class Light:
     """A PWM output `pwm` whose level is never above `ceiling` (L*, what the supply bears)."""
 
-    def __init__(self, pwm, ceiling=100, bits=BITS):
+    def __init__(self, pwm, ceiling=100, bits=_BITS):
         self.count = 0  # of 2**bits
         self.ceiling = ceiling * 100
         self.bits = bits

@@ -23,8 +23,8 @@ _RESET = const(0x40)
 _SHUTDOWN = const(0x80)
 _MULTI_LED = const(0x07)
 _A_FULL = const(0x80)
-PART_MAX30102 = const(0x15)
-PART_MAX30100 = const(0x11)  # what cheap boards often are: half the FIFO, another register map
+_PART_MAX30102 = const(0x15)
+_PART_MAX30100 = const(0x11)  # what cheap boards often are: half the FIFO, another register map
 
 _DEPTH = const(32)
 _BURST = const(16)  # 48 bytes: with the older ESP-IDF driver a sick bus may block 0.1 s a byte
@@ -157,7 +157,7 @@ class Max30102:
         self._retry_at = time.ticks_add(now, _RETRY_MS)
         self._read(_PART, self._one)
         self.part = self._one[0]
-        if self.part != PART_MAX30102:
+        if self.part != _PART_MAX30102:
             self._next |= wire.M_FAULT
             return False
         self._write(_MODE, _RESET)
