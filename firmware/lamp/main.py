@@ -18,12 +18,14 @@ from .board import Board
 CRASHES = 4
 CRASH_BYTES = 240  # the end of a traceback, where the cause stands
 STRIKES = 3
+GC_BYTES = 4096  # collect often while things are built, or the heap ends up in pieces
 SPARE = [bytearray(1024)]  # let go of in a crash, which may come from full memory
 STEADY_S = 600  # a lamp that ran this long has no strikes
 
 
 def main():
     """Run the lamp; returns only by a reset."""
+    gc.threshold(GC_BYTES)
     board = Board(note)
     if in_a_row(board) >= STRIKES:
         board.safe = True

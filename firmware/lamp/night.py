@@ -133,6 +133,7 @@ class Night:
     def _stretch(self, kind):
         """Begin a stretch of the night with everything new: heart, mind and epoch."""
         self.state = wire.RECORDING
+        self.heart = self.mind = None  # there is not room for two of each
         self.heart = Heart(self.rate_hz)
         self.mind = Mind(self.settings, self.log.open_id)
         self.epoch.clear(self.log.next_epoch)

@@ -20,6 +20,8 @@ STILL = const(60)  # bins (5 min) of one and the same rate: a machine or a desk,
 _CLASSES = const(4)
 STAGES = (wire.W, wire.N2, wire.N3, wire.R)  # in the model's order
 _LEAF = const(128)  # a child number from here on is a leaf
+_TREE = const(37)  # bytes of a tree: 7 splits, 8 leaves
+_BLOCK = const(8)  # trees read at once
 EXP2 = array("H", stagemodel.EXP2)  # 2 ** (-i / 64), Q14
 
 
@@ -32,6 +34,7 @@ class Stager:
         self.logit = array("i", [0] * _CLASSES)  # the trees' scores, natural log x256
         self.alpha = array("i", model.START)  # filtered probabilities, Q14
         self._next = array("i", model.START)
+        self._block = bytearray(_BLOCK * _TREE)
 
     def feed(self, epoch):
         """Stage `epoch`: set `stage`, `confidence`, `p_w`, `p_n3`, `p_r`."""
@@ -61,22 +64,28 @@ class Stager:
             self._add(self.model.MOTION)
 
     def _add(self, table):
-        """Walk every tree of `table`, one per class in turn: its number of splits n, then n of
-        (feature, largest value that goes left, left, right), then n + 1 leaves plus 128."""
-        x, logit = self.features.x, self.logit
-        at = k = 0
-        end = len(table)
-        while at < end:
-            n = table[at]
-            at += 1
-            node = 0
-            while node < _LEAF:
-                p = at + (node << 2)
-                node = table[p + 2] if x[table[p]] <= table[p + 1] else table[p + 3]
-            at += n << 2
-            logit[k] += table[at + node - _LEAF] - 128
-            at += n + 1
-            k = (k + 1) & 3
+        """Walk the trees of `table` (first, how many), one per class in turn.
+
+        They are read from flash as they are walked: once in 30 s is seldom, and 8 kB are dear
+        in the lamp's memory. A tree is its number of splits n, n of (feature, largest value
+        that goes left, left, right), n + 1 leaves plus 128, and zeros up to _TREE bytes.
+        """
+        x, logit, block, trees = self.features.x, self.logit, self._block, self.model.TREES
+        first, count = table
+        trees.seek(first * _TREE)
+        k = 0
+        while count > 0:
+            trees.readinto(block)
+            for tree in range(min(count, _BLOCK)):
+                at = tree * _TREE + 1
+                n = block[at - 1]
+                node = 0 if n else _LEAF
+                while node < _LEAF:
+                    p = at + (node << 2)
+                    node = block[p + 2] if x[block[p]] <= block[p + 1] else block[p + 3]
+                logit[k] += block[at + (n << 2) + node - _LEAF] - 128
+                k = (k + 1) & 3
+            count -= _BLOCK
 
     def _step(self):
         """One step of the Markov chain: alpha <- alpha T, rounded."""

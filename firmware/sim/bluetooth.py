@@ -15,18 +15,32 @@ import time
 from binascii import hexlify, unhexlify
 
 import world
+from micropython import const
 
-FLAG_READ = 0x0002
-FLAG_WRITE_NO_RESPONSE = 0x0004
-FLAG_WRITE = 0x0008
-FLAG_NOTIFY = 0x0010
-FLAG_INDICATE = 0x0020
+_FLAG_READ = const(0x0002)
+_FLAG_WRITE_NO_RESPONSE = const(0x0004)
+_FLAG_WRITE = const(0x0008)
+_FLAG_NOTIFY = const(0x0010)
+_FLAG_INDICATE = const(0x0020)
 
-BUFFERS = 12  # NimBLE's block count on the ESP32
-DEFAULT_ATTRIBUTE = 20  # MICROPY_PY_BLUETOOTH_DEFAULT_ATTR_LEN
-ENOMEM, EINVAL, ENODEV, ENOTCONN = 12, 22, 19, 128
-CONNECT, DISCONNECT, WRITE, READ_REQUEST = 1, 2, 3, 4
-INDICATE_DONE, MTU, ENCRYPTION, GET_SECRET, SET_SECRET, PASSKEY = 20, 21, 28, 29, 30, 31
+# NimBLE's block count on the ESP32
+_BUFFERS = const(12)
+# MICROPY_PY_BLUETOOTH_DEFAULT_ATTR_LEN
+_DEFAULT_ATTRIBUTE = const(20)
+_ENOMEM = const(12)
+_EINVAL = const(22)
+_ENODEV = const(19)
+_ENOTCONN = const(128)
+_CONNECT = const(1)
+_DISCONNECT = const(2)
+_WRITE = const(3)
+_READ_REQUEST = const(4)
+_INDICATE_DONE = const(20)
+_MTU = const(21)
+_ENCRYPTION = const(28)
+_GET_SECRET = const(29)
+_SET_SECRET = const(30)
+_PASSKEY = const(31)
 
 
 class UUID:
@@ -58,7 +72,7 @@ class Radio:
         self.on = False
         self.sock = None
         self.handler = None
-        self.credits = BUFFERS
+        self.credits = _BUFFERS
         self.connected = None  # handle of the connection there is
         self.values = {}  # value handle -> [bytearray, bytes in use, append]
         self.settings = {"mtu": 256, "bond": False, "le_secure": False, "mitm": False, "io": 3}
@@ -95,7 +109,7 @@ class Radio:
     def gap_advertise(self, interval_us, adv_data=None, *, resp_data=None, connectable=True):
         self.need_on()
         if adv_data is not None and len(adv_data) > 31:
-            raise OSError(EINVAL)
+            raise OSError(_EINVAL)
         self.tell(
             "advertise",
             {
@@ -115,9 +129,9 @@ class Radio:
             for characteristic in characteristics:
                 handle += 2
                 given.append(handle)
-                self.values[handle] = [bytearray(DEFAULT_ATTRIBUTE), 0, False]
+                self.values[handle] = [bytearray(_DEFAULT_ATTRIBUTE), 0, False]
                 rows.append([text(characteristic[0].raw), characteristic[1], handle])
-                if characteristic[1] & (FLAG_NOTIFY | FLAG_INDICATE):
+                if characteristic[1] & (_FLAG_NOTIFY | _FLAG_INDICATE):
                     handle += 1
             handles.append(tuple(given))
             table.append([text(uuid.raw), rows])
@@ -165,13 +179,13 @@ class Radio:
 
     def need_on(self):
         if not self.on:
-            raise OSError(ENODEV)
+            raise OSError(_ENODEV)
 
     def transmit(self, kind, conn_handle, handle, data):
         if conn_handle != self.connected:
-            raise OSError(ENOTCONN)
+            raise OSError(_ENOTCONN)
         if not self.credits:
-            raise OSError(ENOMEM)
+            raise OSError(_ENOMEM)
         self.credits -= 1
         data = self.gatts_read(handle) if data is None else data
         self.send(kind, struct.pack("<HH", conn_handle, handle), data)
@@ -183,7 +197,7 @@ class Radio:
         self.sock = socket.socket()
         self.sock.connect(socket.getaddrinfo(host, port)[0][-1])
         self.sock.setsockopt(6, 1, 1)  # TCP_NODELAY: a small frame must not wait for the next
-        self.credits = BUFFERS
+        self.credits = _BUFFERS
         time.watch(self.sock, self.readable)
         self.tell("up", {"address": address()})
 
@@ -232,7 +246,7 @@ class Radio:
         if self.connected is not None:
             handle, self.connected = self.connected, None
             time.connected(False)
-            self.call(DISCONNECT, (handle, 0, bytes(6)))
+            self.call(_DISCONNECT, (handle, 0, bytes(6)))
 
     def call(self, event, data):
         return self.handler(event, data) if self.handler else None
@@ -240,39 +254,41 @@ class Radio:
     def event(self, kind, data):
         """One frame from the air; what the program must answer is answered here."""
         if kind == "K":
-            self.credits = min(BUFFERS, self.credits + data[0])
+            self.credits = min(_BUFFERS, self.credits + data[0])
         elif kind == "W":
             conn, handle = struct.unpack_from("<HH", data)
             self.keep(handle, data[4:])
-            self.call(WRITE, (conn, handle))
+            self.call(_WRITE, (conn, handle))
         elif kind == "R":
             conn, handle = struct.unpack_from("<HH", data)
-            error = self.call(READ_REQUEST, (conn, handle)) or 0
+            error = self.call(_READ_REQUEST, (conn, handle)) or 0
             self.send(b"R", bytes([error]), b"" if error else self.gatts_read(handle))
         elif kind == "C":
             self.connected = struct.unpack_from("<H", data)[0]
-            self.credits = BUFFERS
+            self.credits = _BUFFERS
             time.connected(True)
-            self.call(CONNECT, (self.connected, data[2], data[3:9]))
+            self.call(_CONNECT, (self.connected, data[2], data[3:9]))
         elif kind == "D":
             self.connected = None
             time.connected(False)
-            self.call(DISCONNECT, (struct.unpack_from("<H", data)[0], data[2], data[3:9]))
+            self.call(_DISCONNECT, (struct.unpack_from("<H", data)[0], data[2], data[3:9]))
         elif kind == "M":
-            self.call(MTU, struct.unpack_from("<HH", data))
+            self.call(_MTU, struct.unpack_from("<HH", data))
         elif kind == "E":
-            self.call(ENCRYPTION, struct.unpack_from("<HBBBB", data))
+            self.call(_ENCRYPTION, struct.unpack_from("<HBBBB", data))
         elif kind == "A":
-            self.call(PASSKEY, struct.unpack_from("<HBI", data))
+            self.call(_PASSKEY, struct.unpack_from("<HBI", data))
         elif kind == "I":
-            self.call(INDICATE_DONE, struct.unpack_from("<HHB", data))
+            self.call(_INDICATE_DONE, struct.unpack_from("<HHB", data))
         elif kind == "G":
-            secret = self.call(GET_SECRET, (data[0], data[1], data[2:] if len(data) > 2 else None))
+            secret = self.call(
+                _GET_SECRET, (data[0], data[1], data[2:] if len(data) > 2 else None)
+            )
             self.send(b"G", b"" if secret is None else bytes(secret))
         elif kind == "S":
             key = data[2 : 2 + data[1]]
             value = data[2 + data[1] :]
-            kept = self.call(SET_SECRET, (data[0], key, value if len(value) else None))
+            kept = self.call(_SET_SECRET, (data[0], key, value if len(value) else None))
             self.send(b"S", bytes([bool(kept)]))
         elif kind == "H":
             world.happen(*json.loads(bytes(data)))

@@ -13,10 +13,15 @@ import time
 
 import world
 from flash import DONE, NOTHING, PREFIX, TORN, Flash, PowerCut
+from micropython import const
 
-ERASE_US, PAGE_US, PAGE, READ_US_PER_KB = 45000, 700, 256, 100
-SECTORS, SECTOR = 384, 4096
-NOT_FOUND = -4354
+_ERASE_US = const(45000)
+_PAGE_US = const(700)
+_PAGE = const(256)
+_READ_US_PER_KB = const(100)
+_SECTORS = const(384)
+_SECTOR = const(4096)
+_NOT_FOUND = const(-4354)
 TEARS = (NOTHING, PREFIX, TORN, DONE)
 
 
@@ -37,10 +42,10 @@ class NVS:
 
     def _get(self, key, kind):
         if key not in self._values:
-            raise OSError(NOT_FOUND, "ESP_ERR_NVS_NOT_FOUND")
+            raise OSError(_NOT_FOUND, "ESP_ERR_NVS_NOT_FOUND")
         value = self._values[key]
         if not isinstance(value, kind):
-            raise OSError(NOT_FOUND, "ESP_ERR_NVS_NOT_FOUND")
+            raise OSError(_NOT_FOUND, "ESP_ERR_NVS_NOT_FOUND")
         return value
 
     def _set(self, key, value):
@@ -66,11 +71,11 @@ class NVS:
 
     def erase_key(self, key):
         if key not in self._values:
-            raise OSError(NOT_FOUND, "ESP_ERR_NVS_NOT_FOUND")
+            raise OSError(_NOT_FOUND, "ESP_ERR_NVS_NOT_FOUND")
         del self._values[key]
 
     def commit(self):
-        time.charge_us(2 * PAGE_US)
+        time.charge_us(2 * _PAGE_US)
         if world.alive:
             stored = _stored()
             stored[self._name] = self._values
@@ -86,7 +91,7 @@ class Partition:
     def __init__(self, label):
         if label != "nights":
             raise OSError(-2, "ENOENT")
-        self._flash = Flash(world.folder + "/flash.bin", SECTORS)
+        self._flash = Flash(world.folder + "/flash.bin", _SECTORS)
         world.listeners.append(self._before)
 
     def _before(self, name, args):
@@ -114,30 +119,30 @@ class Partition:
         return []
 
     def info(self):
-        size = SECTORS * SECTOR
+        size = _SECTORS * _SECTOR
         return (self.TYPE_DATA, 0x40, 0x280000, size, "nights", False)
 
     def readblocks(self, block, buf, offset=0):
-        time.charge_us(20 + len(buf) * READ_US_PER_KB // 1024)
-        self._flash.read(block * SECTOR + offset, buf)
+        time.charge_us(20 + len(buf) * _READ_US_PER_KB // 1024)
+        self._flash.read(block * _SECTOR + offset, buf)
 
     def writeblocks(self, block, buf, offset=None):
         if offset is None:
-            for i in range((len(buf) + SECTOR - 1) // SECTOR):
+            for i in range((len(buf) + _SECTOR - 1) // _SECTOR):
                 self._erase(block + i)
             offset = 0
-        address = block * SECTOR + offset
-        pages = (address + len(buf) - 1) // PAGE - address // PAGE + 1
-        self._spend(pages * PAGE_US, len(buf), self._flash.program, address, buf)
+        address = block * _SECTOR + offset
+        pages = (address + len(buf) - 1) // _PAGE - address // _PAGE + 1
+        self._spend(pages * _PAGE_US, len(buf), self._flash.program, address, buf)
 
     def _erase(self, block):
-        self._spend(ERASE_US, SECTOR, self._flash.erase, block)
+        self._spend(_ERASE_US, _SECTOR, self._flash.erase, block)
 
     def ioctl(self, op, arg):
         if op == 4:
-            return SECTORS
+            return _SECTORS
         if op == 5:
-            return SECTOR
+            return _SECTOR
         if op == 6:
             self._erase(arg)
         return 0

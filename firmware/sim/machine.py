@@ -8,14 +8,20 @@ is missing here too. Not modelled: analogue noise, pin drive strength, sleep mod
 import time
 
 import world
+from micropython import const
 from oximeter import Max30102
 
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
 
 # the world's wiring
-BUTTON, SENSOR_INT, SUPPLY, LAMP, SCL = 32, 27, 35, 25, 22
+_BUTTON = const(32)
+_SENSOR_INT = const(27)
+_SUPPLY = const(35)
+_LAMP = const(25)
+_SCL = const(22)
 ABSENT_PINS = (6, 7, 8, 9, 10, 11, 20, 24, 28, 29, 30, 31)  # flash, or not bonded out
-ENODEV, ETIMEDOUT = 19, 116
+_ENODEV = const(19)
+_ETIMEDOUT = const(116)
 
 _sensor = None
 _freq = 160000000
@@ -77,7 +83,7 @@ class Pin:
         if level is None:
             time.charge_us(time.CALL_US)
             return self._read()
-        if self._id == SCL and level and not self._level:
+        if self._id == _SCL and level and not self._level:
             self._clocks += 1
             if self._clocks >= 9:  # a slave stuck in a byte lets go of SDA
                 world.stuck = False
@@ -92,16 +98,16 @@ class Pin:
         self.value(0)
 
     def _read(self):
-        if self._id == BUTTON:
+        if self._id == _BUTTON:
             return 0 if world.now_ms < world.button_until_ms else 1
-        if self._id == SENSOR_INT:
+        if self._id == _SENSOR_INT:
             device = chip()
             return device.irq() if device else 1
         return self._level
 
     def irq(self, handler=None, trigger=3, wake=None):
         self._handler, self._trigger = handler, trigger
-        if self._id == BUTTON and self._edge not in world.edges:
+        if self._id == _BUTTON and self._edge not in world.edges:
             world.edges.append(self._edge)
 
     def _edge(self, down):
@@ -120,11 +126,11 @@ class I2C:
         """Spend the time of n bytes; the chip addressed, or the error the bus gives."""
         if world.now_ms < world.fault_until_ms or world.stuck:
             time.charge_us(self._timeout_us)
-            raise OSError(ETIMEDOUT)
+            raise OSError(_ETIMEDOUT)
         time.charge_us(n * self._byte_us)
         device = chip()
         if device is None or address != 0x57:
-            raise OSError(ENODEV)
+            raise OSError(_ENODEV)
         return device
 
     def scan(self):
@@ -186,7 +192,7 @@ class ADC:
 
     def read_uv(self):
         supply_mv = 5000 if world.usb else 4000
-        return supply_mv * 47 // 147 * 1000 if self._pin == SUPPLY else 0
+        return supply_mv * 47 // 147 * 1000 if self._pin == _SUPPLY else 0
 
     def read_u16(self):
         return self.read_uv() // 1000 * 65535 // 3100

@@ -11,27 +11,33 @@ from array import array
 
 import sleeper
 import world
+from micropython import const
 
-PART_ID, REVISION = 0x15, 0x03
-A_FULL, PPG_RDY, PWR_RDY, TEMP_RDY = 0x80, 0x40, 0x01, 0x02
+_PART_ID = const(0x15)
+_REVISION = const(0x03)
+_A_FULL = const(0x80)
+_PPG_RDY = const(0x40)
+_PWR_RDY = const(0x01)
+_TEMP_RDY = const(0x02)
 RATES = (50, 100, 200, 400, 800, 1000, 1600, 3200)
-DEPTH = 32
-TEMPERATURE_MS = 29  # data sheet: time of one conversion
+_DEPTH = const(32)
+# data sheet: time of one conversion
+_TEMPERATURE_MS = const(29)
 
 
 class Max30102:
     """The chip: `read(register, buf)` and `write(register, data)` are all the bus can do."""
 
-    def __init__(self, part=PART_ID):
+    def __init__(self, part=_PART_ID):
         self.part = part
         self.regs = bytearray(0x22)
-        self.light = array("i", bytes(4 * DEPTH))
-        self.fifo = [array("i", bytes(4 * DEPTH)) for _slot in range(2)]
+        self.light = array("i", bytes(4 * _DEPTH))
+        self.fifo = [array("i", bytes(4 * _DEPTH)) for _slot in range(2)]
         self.clock = array("i", (0, 0))
         sleeper.load()
         world.listeners.append(self._before)
         self._reset()
-        self.regs[0] = PWR_RDY
+        self.regs[0] = _PWR_RDY
 
     def _reset(self):
         for i in range(len(self.regs)):
@@ -47,7 +53,7 @@ class Max30102:
         self.sample()
         if name == "sensor_reset":
             self._reset()
-            self.regs[0] = PWR_RDY
+            self.regs[0] = _PWR_RDY
 
     def _start(self):
         """Begin to sample as the registers now say; () of LEDs stands for not at all."""
@@ -80,7 +86,7 @@ class Max30102:
             self.warm_ms = world.NEVER
             self.regs[0x1F] = world.heat_c & 255
             self.regs[0x21] = 0
-            self.regs[1] |= TEMP_RDY
+            self.regs[1] |= _TEMP_RDY
 
     def _skip(self, n):
         """n samples that nothing will be left of."""
@@ -92,7 +98,7 @@ class Max30102:
     def _take(self, n):
         regs = self.regs
         rollover = regs[8] & 0x10
-        keep = min(n, DEPTH) if rollover else min(n, DEPTH - self.held)
+        keep = min(n, _DEPTH) if rollover else min(n, _DEPTH - self.held)
         if rollover:
             self._skip(n - keep)
         at = regs[4]
@@ -112,17 +118,17 @@ class Max30102:
         regs = self.regs
         if n <= 0:
             return
-        over = max(0, self.held + n - DEPTH)
-        self.held = min(DEPTH, self.held + n)
+        over = max(0, self.held + n - _DEPTH)
+        self.held = min(_DEPTH, self.held + n)
         regs[5] = min(31, regs[5] + over)
         if regs[8] & 0x10 or not over:
             regs[4] = (regs[4] + n) & 31
         else:
             regs[4] = (regs[4] + n - over) & 31
         regs[6] = (regs[4] - self.held) & 31
-        regs[0] |= PPG_RDY
-        if DEPTH - self.held <= regs[8] & 15:
-            regs[0] |= A_FULL
+        regs[0] |= _PPG_RDY
+        if _DEPTH - self.held <= regs[8] & 15:
+            regs[0] |= _A_FULL
 
     # --- the bus ----------------------------------------------------------------------------
 
@@ -130,7 +136,7 @@ class Max30102:
         """The level of the open-drain interrupt pin."""
         self.sample()
         regs = self.regs
-        asserted = regs[0] & (regs[2] | PWR_RDY) or regs[1] & regs[3]
+        asserted = regs[0] & (regs[2] | _PWR_RDY) or regs[1] & regs[3]
         return 0 if asserted else 1
 
     def read(self, register, buf):
@@ -148,7 +154,7 @@ class Max30102:
 
     def _get(self, register):
         if register >= 0xFE:
-            return REVISION if register == 0xFE else self.part
+            return _REVISION if register == 0xFE else self.part
         if register >= len(self.regs):
             return 0
         value = self.regs[register]
@@ -187,7 +193,7 @@ class Max30102:
             return
         if register == 0x21:
             if byte & 1 and self.leds:  # Linux's driver notes: converts only while sampling
-                self.warm_ms = world.now_ms + TEMPERATURE_MS
+                self.warm_ms = world.now_ms + _TEMPERATURE_MS
             return
         if register >= 0x20 or register in (0, 1, 0x1F):
             return

@@ -14,10 +14,12 @@ import os
 import struct
 
 import world
+from micropython import const
 
-FINGER = 3000 << 6
-ABSENT = 15 << 6  # stray light back from no finger
-STRETCH_MAX_MS = 2000
+_FINGER = const(3000 << 6)
+# stray light back from no finger
+_ABSENT = const(15 << 6)
+_STRETCH_MAX_MS = const(2000)
 
 _file = None
 _pulse = bytearray(257)
@@ -63,7 +65,7 @@ def _beat():
 
 def _advance():
     global _foot_ms, _next_ms
-    _foot_ms = _next_ms if _next_ms < world.NEVER else -STRETCH_MAX_MS
+    _foot_ms = _next_ms if _next_ms < world.NEVER else -_STRETCH_MAX_MS
     _next_ms = _beat()
 
 

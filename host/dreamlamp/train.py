@@ -7,6 +7,7 @@ they came from have not seen. Same data, same bytes.
 """
 
 import hashlib
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -243,19 +244,27 @@ def confidence(said: np.ndarray, p: np.ndarray, right: np.ndarray) -> list[list[
 # --- to integers ------------------------------------------------------------------------------
 
 
+TREE = 37  # bytes of a tree of eight leaves: staging.Stager reads them in blocks
+OPEN = """
+# walked once in 30 s, and too large for the lamp's memory
+TREES = open(__file__.rsplit("/", 1)[0] + "/stagetrees.bin", "rb")  # noqa: SIM115"""
+
+
 def pack(trees: list[dict]) -> bytes:
     """Trees as `staging.Stager` walks them; leaves in 1/256, clipped to one byte."""
     out = bytearray()
     for t in trees:
+        start = len(out)
         out.append(len(t["feature"]))
         for node in zip(t["feature"], t["limit"], t["left"], t["right"]):
             out += bytes(node)
         out += bytes(int(np.clip(round(v * 256), -128, 127)) + 128 for v in t["leaf"])
+        out += bytes(start + TREE - len(out))
     return bytes(out)
 
 
-def integers(model: dict) -> dict[str, bytes | tuple[int, ...]]:
-    """The tables of `stagemodel.py`, by name."""
+def integers(model: dict) -> dict:
+    """The tables of `stagemodel.py` by name; TREES is a file, as on the lamp."""
 
     def scaled(values, scale: float) -> tuple[int, ...]:
         return tuple(int(v) for v in np.rint(np.ravel(values) * scale))
@@ -271,15 +280,17 @@ def integers(model: dict) -> dict[str, bytes | tuple[int, ...]]:
         "WEIGHT": scaled(model["weight"], 1 << 12),
         "EXP2": np.rint(16384 * 2.0 ** (-np.arange(64) / 64)).astype("<u2").tobytes(),
         "CONFIDENCE": bytes(int(v) for v in np.ravel(model["confidence"])),
-        "HEART": pack(model["heart"]),
-        "MOTION": pack(model["motion"]),
+        "HEART": (0, len(model["heart"])),  # first tree, how many
+        "MOTION": (len(model["heart"]), len(model["motion"])),
+        "TREES": io.BytesIO(pack(model["heart"]) + pack(model["motion"])),
     }
 
 
 def render(model: dict, samples: Sequence[Sample]) -> str:
     """The text of firmware/lamp/stagemodel.py."""
     tables = integers(model)
-    size = sum(len(v) for v in tables.values() if isinstance(v, bytes))
+    trees = tables.pop("TREES").getvalue()
+    size = len(trees) + sum(len(v) for v in tables.values() if isinstance(v, bytes))
     listed = sorted(f"{s.night.dataset}/{s.night.record}" for s in samples)
     digest = hashlib.sha256(b"".join(s.x.tobytes() + s.y.tobytes() for s in samples)).hexdigest()
     head = [
@@ -292,7 +303,8 @@ def render(model: dict, samples: Sequence[Sample]) -> str:
         '"""',
         "",
     ]
-    return "\n".join(head + [line for k, v in tables.items() for line in literal(k, v)]) + "\n"
+    lines = [line for k, v in tables.items() for line in literal(k, v)]
+    return "\n".join(head + lines + [OPEN]) + "\n"
 
 
 def wrap(words: Sequence[str], width: int = 95) -> list[str]:
@@ -324,12 +336,13 @@ def main() -> int:
         return 2
     samples = [sample(n) for n in nights]
     model = fit(samples)
-    Path(staging.__file__).with_name("stagemodel.py").write_text(render(model, samples))
+    module = Path(staging.__file__).with_name("stagemodel.py")
+    module.write_text(render(model, samples))
+    module.with_name("stagetrees.bin").write_bytes(integers(model)["TREES"].getvalue())
     twins = {"causal": model, "whole": fit([whole(s) for s in samples], morning=True)}
     records = sorted(f"{n.dataset}/{n.record}" for n in nights)
     TWINS.write_text(json.dumps({"records": records, **rounded(twins)}) + "\n")
-    size = sum(len(v) for v in integers(model).values() if isinstance(v, bytes))
-    print(f"stagemodel.py: {len(records)} nights, {size} bytes of tables")
+    print(f"{module.name} and stagetrees.bin, from {len(records)} nights")
     return 0
 
 

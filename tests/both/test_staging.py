@@ -1,6 +1,7 @@
 """The stager: abstention, the desk, no allocation, and the same labels on every build."""
 
 import gc
+import sys
 
 from lamp import stagemodel, staging, wire
 
@@ -93,7 +94,7 @@ def test_motion_is_heard_where_it_is_measured():
 
 
 def test_the_largest_intermediates_stay_below_31_bit_small_integers():
-    worst = 127 * (len(stagemodel.HEART) + len(stagemodel.MOTION)) // 37  # every leaf at its limit
+    worst = 127 * (stagemodel.HEART[1] + stagemodel.MOTION[1])  # every leaf at its limit
     assert (2 * worst + 2048) * max(stagemodel.TEMPER) < 1 << 30
     for i in range(4):
         assert sum(stagemodel.CHAIN[4 * i : 4 * i + 4]) <= (1 << 14) + 2
@@ -102,8 +103,8 @@ def test_the_largest_intermediates_stay_below_31_bit_small_integers():
 
 
 def test_the_tables_fit_8_kb():
-    tables = (stagemodel.HEART, stagemodel.MOTION, stagemodel.EXP2, stagemodel.CONFIDENCE)
-    assert sum(len(t) for t in tables) + 2 * 37 <= 8192
+    trees = 37 * (stagemodel.HEART[1] + stagemodel.MOTION[1])
+    assert trees + len(stagemodel.EXP2) + len(stagemodel.CONFIDENCE) + 2 * 37 <= 8192
 
 
 def test_the_golden_night_has_its_labels_on_every_build():
@@ -111,7 +112,7 @@ def test_the_golden_night_has_its_labels_on_every_build():
     assert checksum(labels(motion=True)) == GOLDEN[1]
 
 
-def test_an_epoch_allocates_nothing():
+def test_an_epoch_allocates_no_more_than_a_file_position_a_table():
     stager, epoch = staging.Stager(), wire.Epoch()
     for index in range(80):
         synthetic(epoch, index, True, True)
@@ -124,7 +125,8 @@ def test_an_epoch_allocates_nothing():
     stager.feed(epoch)
     after = gc.mem_alloc()
     gc.enable()
-    assert after == before, after - before
+    word = 4 if sys.maxsize < 1 << 32 else 8
+    assert after - before <= 2 * 8 * word, after - before  # seek, twice: a long integer each
 
 
 if __name__ == "__main__":
