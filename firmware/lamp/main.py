@@ -18,7 +18,7 @@ from .board import Board
 CRASHES = 4
 CRASH_BYTES = 240  # the end of a traceback, where the cause stands
 STRIKES = 3
-GC_BYTES = 4096  # collect often while things are built, or the heap ends up in pieces
+GC_BYTES = 4096  # collect often while code is loaded, or the heap ends up in pieces
 SPARE = [bytearray(1024)]  # let go of in a crash, which may come from full memory
 STEADY_S = 600  # a lamp that ran this long has no strikes
 
@@ -34,6 +34,7 @@ def main():
     try:
         from . import night  # only now: the radio's stack wants its memory first
 
+        gc.threshold(-1)
         board.spawn(forgive, board)
         asyncio.run(night.run(board))
         raise RuntimeError("the night returned")
