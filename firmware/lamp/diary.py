@@ -79,10 +79,9 @@ class Diary:
             self.log.newest, wire.CLOCK, self.frame, struct.calcsize(wire.CLOCK_LAYOUT)
         )
 
-    def end(self, reason, epochs):
+    def end(self, reason):
         """The night is over."""
-        self._pack("<BH", reason, epochs)
-        self._append(wire.END, 3)
+        self.log.close(reason)
 
     # --- the raw minute -------------------------------------------------------------------------
 

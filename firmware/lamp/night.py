@@ -48,6 +48,7 @@ class Night:
         self.worn_epochs = 0  # in a row
         self.unworn_epochs = 0
         self.lost = 0  # samples missing from this epoch
+        self.given_up = 0  # unsynced nights that had to make room
         if log.resume() and not safe:
             self._stretch(wire.BOOT)
 
@@ -88,7 +89,9 @@ class Night:
         epoch.clear(epoch.index + 1)
         self.due_s += wire.EPOCH_S  # before `begin`, which sets it anew
         self.lost = 0
-        if self.unworn_epochs >= _UNWORN_EPOCHS and self.state == wire.RECORDING:
+        if self.log.full and self.state == wire.RECORDING:
+            self.end(wire.END_FULL)
+        elif self.unworn_epochs >= _UNWORN_EPOCHS and self.state == wire.RECORDING:
             self.end(wire.END_UNWORN)
         elif self.worn_epochs >= _WEAR_EPOCHS and self.state == wire.IDLE:
             self.begin()
@@ -106,6 +109,9 @@ class Night:
             self._event(wire.SAMPLES_LOST, min(self.lost, 32767))
         if self.epoch.flags & wire.F_FAULT:
             self._event(wire.SENSOR_FAULT)
+        if self.given_up != self.log.given_up:
+            self.given_up = self.log.given_up
+            self._event(wire.LOG_FULL, self.given_up)
 
     def _event(self, code, a=0, b=0, c=0):
         if self.state == wire.RECORDING:
@@ -126,7 +132,8 @@ class Night:
         """Open a night; its first epoch starts at this second."""
         self.settings.set("rescues", 0)
         self.settings.set("spent", 0)
-        self.log.open_night()
+        if not self.log.open_night():
+            return  # the ids are used up, after 32766 nights
         self._stretch(wire.NIGHT)
         self.diary.begin_ppg()
 
@@ -154,7 +161,7 @@ class Night:
     def end(self, reason):
         """Close the night and learn from it."""
         self.mind.wake.off(self.now_s)
-        self.diary.end(reason, self.epoch.index)
+        self.diary.end(reason)
         self.state = wire.IDLE
         self.worn_epochs = self.unworn_epochs = 0
         self.settings.set("baseline", self.mind.learn())

@@ -52,6 +52,11 @@ class NightLog:
         return self.ring.newest
 
     @property
+    def given_up(self):
+        """Nights that no host had fetched and that had to make room, since boot."""
+        return self.ring.lost
+
+    @property
     def stats(self):
         """What the flash went through since boot, and what was found on it."""
         r = self.ring

@@ -95,7 +95,12 @@ def sync(lamp: str | None, pair: bool, folder: Path | None, as_json: bool) -> No
 def nights(folder: Path | None, as_json: bool) -> None:
     """List the nights of the library, oldest first."""
     held = library.Library(folder)
-    rows = [{"name": p.stem, "facts": summarise(library.read(p))} for p in held.paths()]
+    rows = []
+    for path in held.paths():
+        try:
+            rows.append({"name": path.stem, "facts": summarise(library.read(path))})
+        except DreamlampError as error:
+            err.print(f"{path.name}: {error}")
     if as_json:
         show_json(rows)
     elif rows:
@@ -191,13 +196,14 @@ def heart_of(recording: Path | None, seed: int, loop: bool):
 @click.option("--finger-off", multiple=True, metavar="HH:MM-HH:MM", help="Finger off meanwhile.")
 @click.option("--power-cut", multiple=True, metavar="HH:MM[+MIN]", help="Power away; 5 min.")
 @click.option("--drop-link", is_flag=True, help="Go out of reach in the midst of the sync.")
+@click.option("--full-flash", is_flag=True, help="Begin on a flash full of unfetched nights.")
 @click.option("--starts", type=click.Choice(["button", "wear"]), default="button")
 @click.option("--ends", type=click.Choice(["button", "unworn"]), default="button")
 @click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path),
               default=Path("build/night"), show_default=True, help="Where to work.")  # fmt: skip
 @as_json
 def night(recording, seed, loop, bits, mode, finger_off, power_cut, drop_link,
-          starts, ends, folder, as_json) -> None:  # fmt: skip
+          full_flash, starts, ends, folder, as_json) -> None:  # fmt: skip
     """Let a whole night happen on a virtual lamp, fetch it, draw it, replay it.
 
     A recording begins at 23:00. Exit status 0 only if all is well.
@@ -212,8 +218,11 @@ def night(recording, seed, loop, bits, mode, finger_off, power_cut, drop_link,
     scenario = sim.Scenario(
         seed=seed, bits=int(bits), settings=sim.settings_for(mode), starts=starts, ends=ends,
         finger_off=[span_of(text) for text in finger_off],
-        power_cuts=[power_cut_of(text) for text in power_cut],        visit=bool(power_cut),
+        power_cuts=[power_cut_of(text) for text in power_cut], visit=bool(power_cut),
+        full_flash=full_flash,
     )  # fmt: skip
+    if mode == "act":
+        err.print("mode act: the consent and ten earlier nights are simulated")
     for remark in heart.remarks():
         err.print(f"{heart.name}: {remark}")
     with terminal.bars({"night": "the night", "sync": "sync"}) as told:

@@ -37,6 +37,7 @@ VISIT_S = 1800  # later, where a host is to set the lamp's clock first: free tim
 WORN_S, BUTTON_S = 45, 15  # before the recording: the finger comes, the button begins the night
 NIGHTS_WATCHED = 30  # before this one: more than any of the lamp's limits asks for
 SETTLE_S = 30  # from the last beat to the morning's button
+FREE_SECTORS = 2  # of 384, when a night begins on a full flash; a night takes 14
 UNWORN_S = 61 * 60  # an hour without a finger ends a night
 AFTER_S = 180  # of free-running time after the night, so that its end is certain to be behind
 
@@ -57,6 +58,7 @@ class Scenario:
     finger_off: list[tuple[float, float]] = field(default_factory=list)
     power_cuts: list[tuple[float, float]] = field(default_factory=list)  # (when, how long)
     visit: bool = False  # a host sets the clock in the evening
+    full_flash: bool = False  # of earlier nights that no host ever fetched
 
 
 def settings_for(mode: str) -> dict[str, int | bytes]:
@@ -81,6 +83,7 @@ class World:
         (folder / "beats.bin").write_bytes(beats.astype("<u4").tobytes())
         (folder / "pulse.bin").write_bytes(finger_pulse())
         (folder / "nvs.json").write_text(json.dumps({"lamp": _stored(scenario.settings)}))
+        self.older = _fill(folder / "flash.bin") if scenario.full_flash else 0  # nights on it
 
     def open_to(self, port: int, realtime: bool = False) -> None:
         """Write world.json: the lamp's radio is at `port` of this computer."""
@@ -107,6 +110,13 @@ class World:
             found.append([_ms(self.wakes_s), "button", 300])
         found.append([_ms(self.wakes_s + 2), "finger_off"])
         return sorted(found, key=lambda event: event[0])
+
+
+def _fill(flash: Path) -> int:
+    """Fill the lamp's flash but for a few sectors; return how many nights are on it."""
+    fill = [sys.executable, str(SIMULATOR / "fill.py"), str(flash), str(FREE_SECTORS)]
+    done = subprocess.run(fill, capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[0])
 
 
 def _ms(second: float) -> int:

@@ -89,9 +89,10 @@ def run(
             asleep_s = time.monotonic() - began
             results = loop.run(host.visit())
             starts = lamp.starts
-    if not results:
+    ours = [result for result in results if result.night > world.older]
+    if not ours:
         raise DreamlampError("the lamp recorded no night: " + lamp.last_words())
-    synced = max(results, key=lambda result: result.bytes)
+    synced = max(ours, key=lambda result: result.bytes)
     path = synced.path
     library.annotate(path, **_note(recording, world, library.read(path).boots[0].second))
     night = library.read(path)

@@ -96,6 +96,6 @@ def loop_sentence(event: dict) -> str:
         "settled": "The heart settled.",
         "woke": "You woke.",
         "no response": "No response to the light.",
-        "log full": "The lamp's memory was full.",
+        "log full": f"The lamp's memory was full: nights nobody had fetched made room ({a}).",
         "flash fault": "The lamp's memory failed in one place and was used elsewhere.",
     }.get(name, "")

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from dreamlamp import sim, sleeper, wholenight
+from lamp import wire
 
 from tools import micropython
 
@@ -37,3 +38,14 @@ def test_a_night_with_a_lost_finger_a_power_cut_and_a_dropped_link(tmp_path, bit
     rate = 60000 / (np.diff(SHORT.beats_ms).mean())
     assert abs(done.facts["heart"]["mean_bpm"] - rate) < 2
     assert "SYNTHETIC" in done.page.read_text()
+
+
+def test_a_full_flash_lets_the_oldest_night_go_and_says_so(tmp_path):
+    done = wholenight.run(SHORT, sim.Scenario(full_flash=True), tmp_path)
+    assert done.ok, done.verdict.as_json()
+    full = [event for event in done.night.events if event.code == wire.LOG_FULL]
+    assert full and full[0].a >= 1
+    assert "memory was full" in done.page.read_text()
+    files = sorted(p.name for p in (tmp_path / "nights").glob("*.night"))
+    older = int(files[-1].split("-")[1].split(".")[0]) - 1
+    assert older > 20 and len(files) == older + 1 - full[-1].a  # all that were kept were fetched
