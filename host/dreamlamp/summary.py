@@ -15,7 +15,7 @@ from .nights import Night
 from .sleepstats import statistics
 
 GOOD = 50  # percent of an epoch with trustworthy beats, from which on it counts as recorded
-SHORTEST_HOLE_S = 120  # shorter ones are counted in the sums and not listed
+SHORTEST_HOLE_S = 60
 CAUSES = {1: "power came back", 2: "reset button", 3: "watchdog", 4: "deep sleep", 5: "restart"}
 SYNTHETIC = "synthetic"
 SEEN = (wire.LOOP, wire.RESCUE, wire.REFUSED_RESCUE)  # each says that a loop was seen
