@@ -1,5 +1,6 @@
 """The bytes on flash: what the lamp's files write, tests/golden/flash.txt and WIRE.md agree."""
 
+import re
 import struct
 from array import array
 from pathlib import Path
@@ -42,6 +43,18 @@ def header() -> bytes:
     return sealed(fields, 0) + b"\xff\xff"
 
 
+def epoch() -> bytes:
+    one = wire.Epoch()
+    one.clear(300)
+    one.flags, one.stage, one.quality, one.confidence = wire.F_WORN | wire.F_GATE, wire.R, 97, 62
+    one.p_w, one.p_n3, one.p_r, one.score, one.cycle, one.hold = 8, 3, 170, 131, 131, 20
+    one.lag_s, one.base_bpm, one.light, one.led, one.temp_c = 150, 57, 12, 46, 33
+    body = bytearray(255)
+    one.pack_into(body, 0)
+    n = codec.pack_beats(PLAIN, 3, body, wire.Epoch.SIZE)
+    return sealed(bytes([wire.EPOCH, n]) + bytes(body[:n]), NIGHT)
+
+
 def event() -> bytes:
     body = struct.pack(wire.EVENT_LAYOUT, wire.LOOP, 300, 12, 131, 100, wire.CYCLE)
     return sealed(bytes([wire.EVENT, len(body)]) + body, NIGHT)
@@ -49,12 +62,31 @@ def event() -> bytes:
 
 MADE = {
     "header": header(),
+    "epoch": epoch(),
     "event": event(),
     "end": sealed(bytes([wire.END, 3]) + struct.pack("<BH", wire.END_BUTTON, 960), NIGHT),
     "plain_beats": packed(codec.pack_beats, PLAIN, 3),
     "flagged_beats": packed(codec.pack_beats, FLAGGED, 4),
     "samples": packed(codec.pack_samples, SAMPLES, 4),
 }
+
+
+LAYOUTS = {
+    "NIGHT 01, BOOT 02": wire.BOOT_LAYOUT,
+    "EPOCH 03": wire.Epoch.LAYOUT,
+    "EVENT 04": wire.EVENT_LAYOUT,
+    "CLOCK 05": wire.CLOCK_LAYOUT,
+    "PPG 06": wire.PPG_LAYOUT,
+    "END 07": "<BH",
+}
+LETTER = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I"}
+
+
+@pytest.mark.parametrize("record", LAYOUTS)
+def test_the_table_of_a_record_has_the_types_of_its_layout(record):
+    text = (ROOT / "WIRE.md").read_text().split(f"#### {record}\n")[1]
+    rows = re.findall(r"^\| (\w+) \|", text.split("| type | field |")[1].split("\n\n")[0], re.M)
+    assert "<" + "".join(LETTER[kind] for kind in rows) == LAYOUTS[record]
 
 
 @pytest.mark.parametrize("name", MADE)
