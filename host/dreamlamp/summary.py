@@ -184,13 +184,14 @@ def _agreement(night: Night) -> dict | None:
     other = reference(night)
     if other is None:
         return None
+    source = {key: night.note["reference"].get(key) for key in ("by", "in_sample")}
     pairs = [
         (a.replace("N1", "N2"), b.replace("N1", "N2"))
         for a, b in zip(night.stages, other)
         if "unscored" not in (a, b)
     ]
     if not pairs:
-        return {"by": night.note["reference"]["by"], "epochs": 0, "percent": None, "kappa": None}
+        return {**source, "epochs": 0, "percent": None, "kappa": None}
     same = sum(a == b for a, b in pairs) / len(pairs)
     names = {a for pair in pairs for a in pair}
     chance = (
@@ -198,7 +199,7 @@ def _agreement(night: Night) -> dict | None:
         / len(pairs) ** 2
     )
     return {
-        "by": night.note["reference"]["by"],
+        **source,
         "epochs": len(pairs),
         "percent": 100 * same,
         "kappa": (same - chance) / (1 - chance) if chance < 1 else None,

@@ -6,6 +6,7 @@ reaches every decision again.
 """
 
 import asyncio
+import json
 import os
 import shutil
 import time
@@ -161,5 +162,12 @@ def _note(recording: Recording, world: World, began_s: int) -> dict:
             "stages": recording.stages,
             "at_s": world.lead_s + recording.stages_at_ms / 1000 - began_s,
             "by": recording.scored_by,
+            "in_sample": _trained_on(recording.name),
         }
     return note
+
+
+def _trained_on(name: str) -> bool:
+    """Whether the committed stager was fitted on the recording of this file name."""
+    twins = json.loads(Path(__file__).with_name("stagetwin.json").read_text())
+    return Path(name).stem in {record.split("/")[1] for record in twins["records"]}

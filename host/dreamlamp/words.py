@@ -63,6 +63,7 @@ def sure_sentences(facts: dict) -> list[str]:
         said.append(
             f"{_capital(other['by'])} scored the same night: four stages agree in "
             f"{other['percent']:.0f} % of {other['epochs']} half minutes{kappa}."
+            + (" The lamp's stager was fitted on this very night." if other["in_sample"] else "")
         )
     said.append(
         "A loop is agitation of the heart that keeps coming back or will not come down while "
