@@ -15,7 +15,7 @@ setup: .venv/ready ## everything the other targets need, into .venv/ and .cache/
 .venv/ready: pyproject.toml tools/micropython.txt tools/stubs.txt tools/setup.sh
 	@bash tools/setup.sh
 
-night: setup ## a whole night, end to end: SEED=1 RECORDING=file MODE=observe|act BITS=64|32 JSON=1
+night: setup ## a whole night, end to end: SEED=1 LOOP=1 RECORDING=file MODE=observe|act BITS=64|32 JSON=1
 	@$(PY) -m dreamlamp.cli night --seed $(SEED) --mode $(MODE) --bits $(BITS) \
 	  $(if $(RECORDING),--recording "$(RECORDING)") $(if $(LOOP),--loop) $(if $(JSON),--json)
 
