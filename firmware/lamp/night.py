@@ -48,6 +48,7 @@ class Night:
         self.worn_epochs = 0  # in a row
         self.unworn_epochs = 0
         self.lost = 0  # samples missing from this epoch
+        self.rested = True  # the finger was off since the button ended a night
         self.given_up = 0  # unsynced nights that had to make room
         if log.resume() and not safe:
             self._stretch(wire.BOOT)
@@ -93,11 +94,12 @@ class Night:
             self.end(wire.END_FULL)
         elif self.unworn_epochs >= _UNWORN_EPOCHS and self.state == wire.RECORDING:
             self.end(wire.END_UNWORN)
-        elif self.worn_epochs >= _WEAR_EPOCHS and self.state == wire.IDLE:
+        elif self.worn_epochs >= _WEAR_EPOCHS and self.rested and self.state == wire.IDLE:
             self.begin()
         self.log.prepare()  # the FIFO was just emptied: the harmless moment for an erase
 
     def _count_wear(self, worn):
+        self.rested = self.rested or not worn
         self.worn_epochs = self.worn_epochs + 1 if worn else 0
         self.unworn_epochs = 0 if worn else self.unworn_epochs + 1
 
@@ -164,6 +166,7 @@ class Night:
         self.diary.end(reason)
         self.state = wire.IDLE
         self.worn_epochs = self.unworn_epochs = 0
+        self.rested = reason != wire.END_BUTTON
         self.settings.set("baseline", self.mind.learn())
         self.settings.set("nights", min(self.settings.get("nights", 0) + 1, 255))
 
@@ -194,12 +197,13 @@ class Night:
         self._event(wire.LIGHT_OFF, c=wire.WHY_BUTTON)
 
     def _keep_account(self):
-        """Rescues and light spent tonight outlive a reset."""
-        for key in ("rescues", "spent"):
-            value = getattr(self.mind.wake, key)
-            if value != self.mind.born[key]:
-                self.mind.born[key] = value
-                self.settings.set(key, value)
+        """Rescues and light spent tonight outlive a reset; what cannot be kept is not spent."""
+        wake, born = self.mind.wake, self.mind.born
+        for key, value in (("rescues", wake.rescues), ("spent", wake.spent)):
+            if value != born[key]:
+                born[key] = value
+                if not self.settings.set(key, value):
+                    wake.off(self.now_s)
 
     def clock_set(self, unix_s, offset_min):
         """A host said what time it is: date the open night, or the newest one."""

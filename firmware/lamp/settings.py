@@ -38,15 +38,16 @@ class Settings:
         return bytes(memoryview(buf)[2:end])
 
     def set(self, key, value):
-        """Store it durably; ValueError above VALUE_MAX bytes."""
-        if value is None:
-            try:
+        """Store it durably; False if the storage refused. ValueError above VALUE_MAX bytes."""
+        try:
+            if value is None:
                 self._store.erase_key(key)
-            except OSError:
-                return
-        else:
-            self._store.set_blob(key, self._packed(value))
-        self._store.commit()
+            else:
+                self._store.set_blob(key, self._packed(value))
+            self._store.commit()
+        except OSError:
+            return False
+        return True
 
     def _packed(self, value):
         kind = INT if isinstance(value, int) else BYTES

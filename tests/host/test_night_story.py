@@ -1,0 +1,167 @@
+"""How a night begins, ends, and goes on after a power cut: night.Night on a log in memory."""
+
+import io
+import struct
+import sys
+from array import array
+from pathlib import Path
+
+import pytest
+from lamp import night, wire
+from lamp.nightlog import NightLog
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "firmware" / "sim"), str(ROOT / "tests" / "both")]
+from flash import Flash, Sectors  # noqa: E402
+from pulse import light, steady  # noqa: E402
+
+PERIOD_S = 6  # of the pulse train that is played over and over
+PULSE = [light(ms, steady(1000, PERIOD_S + 4)) for ms in range(2000, 2000 + PERIOD_S * 1000, 20)]
+AIR = 300
+
+
+class Settings(dict):
+    broken = False
+
+    def set(self, key, value):
+        if not self.broken:
+            self[key] = value
+        return not self.broken
+
+
+class Lamp:
+    """A Night and the samples it is fed; `again` is the same lamp after a power cut."""
+
+    def __init__(self, flash=None, settings=None, safe=False):
+        self.flash = flash or Flash(io.BytesIO(b"\xff" * (384 * 4096)))
+        self.settings = settings if settings is not None else Settings()
+        boot = self.settings.get("boot", 0) + 1
+        self.settings.set("boot", boot)
+        self.log = NightLog(Sectors(self.flash))
+        self.night = night.Night(self.log, self.settings, 50, boot, 1, safe)
+        self.samples = 0
+
+    def wear(self, minutes, finger=True):
+        buf = array("i", [0] * 10)
+        for _ in range(minutes * 300):
+            for i in range(10):
+                buf[i] = PULSE[(self.samples + i) % len(PULSE)] if finger else AIR
+            self.samples += 10
+            self.night.feed(buf, 10, 0, 0, self.samples // 50)
+
+    def again(self):
+        return Lamp(self.flash, self.settings)
+
+    def frames(self, number):
+        found = []
+        self.log.walk(number, lambda frame, size: found.append(bytes(frame[: size - 4])))
+        return found
+
+
+def kinds(lamp, number=1):
+    return [frame[0] for frame in lamp.frames(number)]
+
+
+def test_ten_minutes_of_wear_begin_a_night_and_nine_do_not():
+    lamp = Lamp()
+    lamp.wear(9)
+    assert lamp.night.state == wire.IDLE
+    lamp.wear(3)
+    assert lamp.night.state == wire.RECORDING and lamp.log.open_id == 1
+
+
+def test_an_hour_without_a_finger_ends_it_and_less_does_not():
+    lamp = Lamp()
+    lamp.night.begin()
+    lamp.wear(3)
+    lamp.wear(59, finger=False)
+    assert lamp.night.state == wire.RECORDING
+    lamp.wear(3, finger=False)
+    assert lamp.night.state == wire.IDLE
+    assert lamp.frames(1)[-1][0] == wire.END and lamp.frames(1)[-1][2] == wire.END_UNWORN
+
+
+def test_the_button_begins_and_ends_it_and_a_finger_left_on_begins_no_other():
+    lamp = Lamp()
+    lamp.night.button()
+    assert lamp.log.open_id == 1
+    lamp.wear(2)
+    lamp.night.button()
+    assert lamp.log.open_id == 0 and lamp.frames(1)[-1][2] == wire.END_BUTTON
+    lamp.wear(20)
+    assert lamp.log.open_id == 0
+    lamp.wear(2, finger=False)
+    lamp.wear(12)
+    assert lamp.log.open_id == 2
+
+
+def test_every_epoch_is_on_flash_when_it_ends_and_the_night_goes_on_after_a_power_cut():
+    lamp = Lamp()
+    lamp.night.begin()
+    lamp.wear(5)
+    before = kinds(lamp).count(wire.EPOCH)
+    assert before == 10
+    lamp = lamp.again()
+    assert lamp.night.state == wire.RECORDING and lamp.log.open_id == 1
+    lamp.wear(5)
+    assert kinds(lamp).count(wire.BOOT) == 1
+    epochs = [f for f in lamp.frames(1) if f[0] == wire.EPOCH]
+    assert [struct.unpack_from("<H", f, 2)[0] for f in epochs] == list(range(20))
+    assert lamp.night.level == 0
+
+
+def test_the_first_minute_is_kept_raw():
+    lamp = Lamp()
+    lamp.night.begin()
+    lamp.wear(3)
+    samples = sum(f[6] for f in lamp.frames(1) if f[0] == wire.PPG)  # type, length, H, H, count
+    assert samples == pytest.approx(3000, abs=100)
+
+
+def test_a_safe_lamp_records_nothing_and_keeps_what_was_open():
+    lamp = Lamp()
+    lamp.night.begin()
+    lamp.wear(2)
+    safe = Lamp(lamp.flash, lamp.settings, safe=True)
+    safe.night.button()
+    safe.wear(12)
+    assert safe.night.state == wire.SAFE and safe.log.open_id == 1
+    assert kinds(safe).count(wire.EPOCH) == 4
+
+
+def test_lost_samples_and_a_dead_sensor_are_written_down():
+    lamp = Lamp()
+    lamp.night.begin()
+    lamp.wear(1)
+    lamp.night.feed(array("i", [0] * 32), 0, wire.M_FAULT, 0, lamp.night.now_s)
+    lamp.night.feed(array("i", PULSE[:10]), 10, wire.M_LOST, 77, lamp.night.now_s)
+    lamp.wear(1)
+    events = [struct.unpack_from(wire.EVENT_LAYOUT, f, 2) for f in lamp.frames(1) if f[0] == 4]
+    codes = {event[0]: event[3] for event in events}
+    assert codes[wire.SAMPLES_LOST] == 77 and wire.SENSOR_FAULT in codes
+
+
+def test_a_rescue_that_cannot_be_counted_is_not_lit(monkeypatch):
+    lamp = Lamp()
+    lamp.night.begin()
+    wake = lamp.night.mind.wake
+
+    def rescue(epoch, kind, at_s):
+        wake.rescues += 1
+        wake.ramp.aim(4000, 240000)
+        return wire.RESCUE
+
+    monkeypatch.setattr(wake, "feed", rescue)
+    lamp.settings.broken = True
+    lamp.wear(1)
+    assert not wake.active() and wake.tick(lamp.samples * 20) == 0
+
+
+def test_a_rescue_that_was_counted_outlives_a_power_cut():
+    lamp = Lamp()
+    lamp.night.begin()
+    lamp.night.mind.wake.rescues = 1
+    lamp.wear(1)
+    assert lamp.again().night.mind.wake.rescues == 1
+    lamp.night.lamp_off()
+    assert lamp.again().night.mind.wake.rescues == lamp.night.mind.wake.rescues > 1
