@@ -230,8 +230,10 @@ class Heart:
         self._typical_ms += max(-typical >> 1, min(typical, gap - typical)) >> 2
 
     def _learn(self, best):
-        """Follow the usual slope by an eighth, rounded up, of a doubling or halving at most: rounded
-        down, a size of a few counts, as open air leaves it, could never grow back."""
+        """Follow the usual slope by an eighth, rounded up, of a doubling or halving at most.
+
+        Rounded down, a size of a few counts, as open air leaves it, could never grow back.
+        """
         size = self._size or best
         self._size = size + ((max(size >> 1, min(size << 1, best)) - size + 7) >> 3)
         self._floor()

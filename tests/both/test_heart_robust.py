@@ -122,14 +122,3 @@ def test_a_pulse_that_comes_back_after_minutes_of_noise_is_believed_again():
         if k == 13:
             assert not h.worn()
     assert h.worn()
-
-
-def test_a_finger_that_comes_back_from_open_air_is_believed_again():
-    h, epoch = heart.Heart(50), wire.Epoch()
-    for k in range(10):
-        play(steady(830), 30, h=h, spoil=(lambda ms, x: 300) if 2 <= k < 6 else None)
-        h.close(epoch, 30000)
-        h.next_epoch(30000)
-        epoch.clear(k)
-        assert k != 5 or not h.worn()
-    assert h.worn()
