@@ -77,7 +77,11 @@ class Flash:
         self.sector_size = self._partition.ioctl(5, 0)
 
     def read(self, sector, offset, buf):
-        self._partition.readblocks(sector, buf, offset)
+        try:
+            self._partition.readblocks(sector, buf, offset)
+        except OSError:
+            for i in range(len(buf)):
+                buf[i] = 0  # no frame's CRC
 
     def program(self, sector, offset, data):
         try:
@@ -107,12 +111,16 @@ class Button:
 
     def _edge(self, _pin):
         now = time.ticks_ms()
-        if time.ticks_diff(now, self._last_edge) > DEBOUNCE_MS:
+        if not self._bounces(now):
             self._down = not self._down
             if self._down:
                 self._press = True
                 self._down_at = now
         self._last_edge = now
+
+    def _bounces(self, now):
+        """Whether the last edge was just now; the count wraps, so six days ago is not."""
+        return 0 <= time.ticks_diff(now, self._last_edge) <= DEBOUNCE_MS
 
     def pressed(self):
         """Is it down now?"""
@@ -125,7 +133,7 @@ class Button:
 
     def taken(self):
         """True once after a short press, when it is let go."""
-        if time.ticks_diff(time.ticks_ms(), self._last_edge) > DEBOUNCE_MS:
+        if not self._bounces(time.ticks_ms()):
             self._down = self.pressed()  # should an edge have been missed
         return not self._down and self.struck()
 
@@ -189,6 +197,9 @@ class Board:
         self.sensor = Max30102(make_bus)
         self.link = Gatt(self.ble, self.settings)
 
+    def darken(self):
+        """What else to do for darkness when a task dies; `night.run` puts its own here."""
+
     def spawn(self, function, *args):
         """Keep the coroutine `function(*args)` running beside the others.
 
@@ -203,7 +214,11 @@ class Board:
             try:
                 return await function(*args)
             except Exception as error:
-                self.light.set(0)
-                self._note(self, error)
+                try:
+                    self.light.set(0)
+                    self.darken()
+                    self._note(self, error)
+                except Exception:  # out of memory, say: the task is more than its epitaph
+                    pass
             await asyncio.sleep_ms(pause_ms)
             pause_ms = min(2 * pause_ms, PAUSE_MAX_MS)

@@ -89,6 +89,11 @@ class Diary:
         """Keep the samples from here on, for a minute."""
         self.ppg_sent = self.ppg_n = self.ppg_marks = 0
 
+    def end_ppg(self):
+        """Keep no more of them: their epoch will not be logged."""
+        self.ppg_sent = _PPG_SAMPLES
+        self.ppg_n = 0
+
     def keep_ppg(self, index, buf, n, marks, lost):
         """Keep `n` raw samples of `buf` of epoch `index`; a break in them ends the minute early.
 

@@ -10,6 +10,7 @@ import asyncio
 import gc
 import io
 import sys
+import time
 
 import machine
 
@@ -18,6 +19,7 @@ from .board import Board
 CRASHES = 4
 CRASH_BYTES = 240  # the end of a traceback, where the cause stands
 STRIKES = 3
+RETRY_S = 5  # between tries to build a board that cannot be built
 GC_BYTES = 4096  # collect often while code is loaded, or the heap ends up in pieces
 SPARE = [bytearray(1024)]  # let go of in a crash, which may come from full memory
 STEADY_S = 600  # a lamp that ran this long has no strikes
@@ -26,12 +28,13 @@ STEADY_S = 600  # a lamp that ran this long has no strikes
 def main():
     """Run the lamp; returns only by a reset."""
     gc.threshold(GC_BYTES)
-    board = Board(note)
-    if in_a_row(board) >= STRIKES:
-        board.safe = True
-    gc.collect()
-    board.watchdog.start()
+    board = None
     try:
+        board = Board(note)
+        if in_a_row(board) >= STRIKES:
+            board.safe = True
+        gc.collect()
+        board.watchdog.start()
         from . import night  # only now: the radio's stack wants its memory first
 
         gc.threshold(-1)
@@ -55,15 +58,26 @@ def in_a_row(board):
 
 
 async def forgive(board):
-    """Forget the strikes once the lamp has shown that it can run."""
+    """Forget the strikes once the lamp has shown that it can run; if they made it safe, that too
+    is over: it starts anew and goes on with the night."""
     await asyncio.sleep(STEADY_S)
-    if board.settings.get("strikes", 0):
+    strikes = board.settings.get("strikes", 0)
+    if strikes:
         board.settings.set("strikes", 0)
+    if strikes >= STRIKES:
+        machine.reset()
 
 
 def crash(board, error):
-    """Dark; keep the end of the traceback; start anew, whatever fails here."""
+    """Dark; keep the end of the traceback; start anew, whatever fails here.
+
+    Without a `board` even that failed: there is nothing to light, and the console is told.
+    """
     try:
+        if board is None:
+            sys.print_exception(error)
+            time.sleep(RETRY_S)
+            return
         board.light.set(0)
         SPARE.clear()
         gc.collect()

@@ -20,6 +20,8 @@ from .server import Server
 _EPOCH_MS = const(30_000)
 _WEAR_EPOCHS = const(20)  # ten minutes of wear begin a night without the button
 _UNWORN_EPOCHS = const(120)  # an hour without a finger ends it
+_NIGHT_EPOCHS = const(240)  # two hours: less teaches nothing and earns no right to act
+_FRESH_S = const(6 * 3600)  # a night begun sooner after another has the same rescues and light
 _POLL_MS = const(240)  # the sensor's FIFO holds 640 ms
 
 
@@ -48,6 +50,7 @@ class Night:
         self.worn_epochs = 0  # in a row
         self.unworn_epochs = 0
         self.lost = 0  # samples missing from this epoch
+        self.ended_s = -_FRESH_S
         self.rested = True  # the finger was off since the button ended a night
         self.given_up = 0  # unsynced nights that had to make room
         if log.resume() and not safe:
@@ -87,7 +90,7 @@ class Night:
                 self._event(event, self.mind.wake.a, self.mind.wake.b, self.mind.wake.c)
             self._note_trouble()
         self.heart.next_epoch(_EPOCH_MS)
-        epoch.clear(epoch.index + 1)
+        epoch.clear((epoch.index + 1) & 0xFFFF)
         self.due_s += wire.EPOCH_S  # before `begin`, which sets it anew
         self.lost = 0
         if self.log.full and self.state == wire.RECORDING:
@@ -123,8 +126,10 @@ class Night:
     # --- how a night begins and ends --------------------------------------------------------
 
     def button(self):
-        """A short press begins or ends the night."""
-        if self.state == wire.RECORDING:
+        """A short press: dark at once if the lamp shines, else begin or end the night."""
+        if self.mind.wake.active():
+            self.lamp_off()
+        elif self.state == wire.RECORDING:
             self._event(wire.BUTTON)
             self.end(wire.END_BUTTON)
         elif self.state == wire.IDLE:
@@ -132,8 +137,9 @@ class Night:
 
     def begin(self):
         """Open a night; its first epoch starts at this second."""
-        self.settings.set("rescues", 0)
-        self.settings.set("spent", 0)
+        if self.now_s - self.ended_s >= _FRESH_S:
+            self.settings.set("rescues", 0)
+            self.settings.set("spent", 0)
         if not self.log.open_night():
             return  # the ids are used up, after 32766 nights
         self._stretch(wire.NIGHT)
@@ -147,6 +153,7 @@ class Night:
         self.mind = Mind(self.settings, self.log.open_id)
         self.epoch.clear(self.log.next_epoch)
         self.worn_epochs = self.unworn_epochs = self.lost = 0
+        self.diary.end_ppg()
         self.due_s = self.now_s + wire.EPOCH_S
         self.diary.boot(
             kind,
@@ -166,9 +173,11 @@ class Night:
         self.diary.end(reason)
         self.state = wire.IDLE
         self.worn_epochs = self.unworn_epochs = 0
-        self.rested = reason != wire.END_BUTTON
-        self.settings.set("baseline", self.mind.learn())
-        self.settings.set("nights", min(self.settings.get("nights", 0) + 1, 255))
+        self.rested = reason == wire.END_UNWORN
+        self.ended_s = self.now_s
+        if self.epoch.index >= _NIGHT_EPOCHS:
+            self.settings.set("baseline", self.mind.learn())
+            self.settings.set("nights", min(self.settings.get("nights", 0) + 1, 255))
 
     # --- what a host may ask for --------------------------------------------------------------
 
@@ -189,6 +198,11 @@ class Night:
             self._stretch(wire.BOOT)
         else:
             self.mind = Mind(self.settings)
+
+    def darken(self):
+        """Something died: whatever light there was does not come back tonight."""
+        if self.mind.wake.active():
+            self.lamp_off()
 
     def lamp_off(self):
         """Dark now, and for the rest of the night."""
@@ -218,6 +232,7 @@ async def run(board):
     settings.set("boot", boot)
     log = NightLog(board.flash)
     night = Night(log, settings, sensor.rate_hz, boot, board.reset_cause, board.safe)
+    board.darken = night.darken
     board.spawn(board.link.serve, Server(log, night, settings, clock))
     board.spawn(shine, board, night)
     buf = array("i", [0] * 32)
@@ -236,6 +251,7 @@ async def run(board):
 
 async def shine(board, night):
     """Move the light, every 50 ms while it shines; the button ends it in the same breath."""
+    night.darken()  # begun again after a fault, it must not leap to where it was
     while True:
         wake = night.mind.wake
         if wake.active() and board.button.struck():

@@ -9,7 +9,7 @@ from .compat import const
 
 _STEP = const(2)  # L* x100 in one tick
 _STEP_MS = const(25)  # for each unit of it: 0.4 L* a second at most
-_GAP_MS = const(15_000)  # a longer gap is a clock that jumped: the watchdog bites at 12 s
+_GAP_MS = const(15_000)  # a longer gap is a clock that jumped, or a lamp about to be reset
 _SILENT_MS = const(75_000)  # nobody has asked for the light for so long: two epochs and a half
 _LONG_MS = const(600_000)  # no light outlives such a silence
 FADE_MS = const(180_000)

@@ -162,8 +162,8 @@ class Server:
         elif key == wire.KEY_LIVE and len(value) == 1 and value[0] <= 1:
             self.settings.set("live", value[0])
         elif key == wire.KEY_CONSENT and len(value) == 5:
+            self.night.set("consent", value[0])  # first: a withdrawal counts whatever comes next
             self.settings.set("consented", bytes(value))
-            self.night.set("consent", value[0])
         else:
             return -wire.BAD_REQUEST
 

@@ -41,8 +41,7 @@ class Stager:
         self.features.take(epoch)
         self._step()
         motion = 1 if epoch.motion >= 0 else 0
-        if self.features.blind == 0:
-            self._score(motion)
+        if self.features.blind == 0 and self._score(motion):
             self._weigh(self.model.TEMPER[motion])
         if self._abstains(epoch.flags):
             epoch.stage = wire.UNSCORED
@@ -56,12 +55,16 @@ class Stager:
         return not flags & wire.F_WORN or f.seen < HISTORY or f.blind > BLIND or f.same >= STILL
 
     def _score(self, motion):
-        """Add up the leaves that the epoch falls into."""
+        """Add up the leaves that the epoch falls into; False if the flash cannot be read."""
         for k in range(_CLASSES):
             self.logit[k] = self.model.BIAS[k]
-        self._add(self.model.HEART)
-        if motion:
-            self._add(self.model.MOTION)
+        try:
+            self._add(self.model.HEART)
+            if motion:
+                self._add(self.model.MOTION)
+        except OSError:
+            return False
+        return True
 
     def _add(self, table):
         """Walk the trees of `table` (first, how many), one per class in turn.

@@ -165,3 +165,83 @@ def test_a_rescue_that_was_counted_outlives_a_power_cut():
     assert lamp.again().night.mind.wake.rescues == 1
     lamp.night.lamp_off()
     assert lamp.again().night.mind.wake.rescues == lamp.night.mind.wake.rescues > 1
+
+
+def lit(lamp):
+    lamp.night.mind.wake.ramp.aim(4000, 240000)
+    assert lamp.night.mind.wake.active()
+
+
+def test_a_press_in_the_light_is_for_the_light_and_the_night_goes_on():
+    lamp = Lamp()
+    lamp.night.begin()
+    lit(lamp)
+    lamp.night.button()
+    assert not lamp.night.mind.wake.active() and lamp.log.open_id == 1
+
+
+def test_every_end_of_light_leaves_none_behind():
+    for stop in ("lamp_off", "darken"):
+        lamp = Lamp()
+        lamp.night.begin()
+        lit(lamp)
+        getattr(lamp.night, stop)()
+        assert lamp.night.mind.wake.tick(10**6) == 0
+    lamp = Lamp()
+    lamp.night.begin()
+    lit(lamp)
+    wake = lamp.night.mind.wake
+    lamp.night.set("mode", wire.ACT)
+    assert wake.tick(10**6) == 0 and lamp.night.mind.wake.tick(10**6) == 0
+    lit(lamp)
+    wake = lamp.night.mind.wake
+    lamp.night.end(wire.END_BUTTON)
+    assert wake.tick(10**6) == 0
+
+
+def test_a_night_begun_soon_after_another_has_no_fresh_light():
+    lamp = Lamp()
+    lamp.night.begin()
+    lamp.wear(1)
+    lamp.night.lamp_off()
+    spent = lamp.night.mind.wake.rescues
+    lamp.night.button()
+    lamp.wear(1)
+    lamp.night.button()
+    assert lamp.log.open_id == 2 and lamp.night.mind.wake.rescues == spent > 1
+    lamp.night.end(wire.END_BUTTON)
+    lamp.night.now_s += 7 * 3600
+    lamp.night.begin()
+    assert lamp.night.mind.wake.rescues == 0
+
+
+def test_short_nights_earn_no_right_to_act():
+    lamp = Lamp()
+    for _ in range(10):
+        lamp.night.begin()
+        lamp.wear(1)
+        lamp.night.end(wire.END_BUTTON)
+    assert lamp.settings.get("nights", 0) == 0
+    lamp.night.begin()
+    lamp.night.epoch.index = 300
+    lamp.night.end(wire.END_BUTTON)
+    assert lamp.settings.get("nights", 0) == 1
+
+
+def test_a_night_that_filled_the_flash_is_not_followed_by_one_that_eats_it():
+    lamp = Lamp()
+    lamp.night.begin()
+    lamp.wear(1)
+    lamp.night.end(wire.END_FULL)
+    lamp.wear(15)
+    assert lamp.night.state == wire.IDLE
+
+
+def test_what_a_rescue_did_is_in_the_log(monkeypatch):
+    lamp = Lamp()
+    lamp.night.begin()
+    told = iter([wire.RESCUE, wire.LIGHT_OFF, wire.SETTLED, 0])
+    monkeypatch.setattr(lamp.night.mind.wake, "feed", lambda *_: next(told))
+    lamp.wear(2)
+    codes = [f[2] for f in lamp.frames(1) if f[0] == wire.EVENT]
+    assert [c for c in codes if c != wire.WORN] == [wire.RESCUE, wire.LIGHT_OFF, wire.SETTLED]

@@ -31,6 +31,6 @@ class Light:
         """Shine at `level` (L* x100); 0 is duty 0, and a duty that stays is not written again."""
         count = luminance(max(0, min(level, self.ceiling))) >> (28 - self.bits)
         if count != self.count:
-            self.count = count
             # whole counts: the port's own rounding takes and gives none; 65535 is always on
             self.pwm.duty_u16(min(count << (16 - self.bits), 65535))
+            self.count = count

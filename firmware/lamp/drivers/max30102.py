@@ -147,7 +147,10 @@ class Max30102:
         self._in_row += 1
         if self._in_row >= 3:
             self._in_row = 0
-            self._bus = self._make_bus()
+            try:
+                self._bus = self._make_bus()
+            except OSError:
+                pass  # the old one is as good: the next fault tries again
 
     def _set_up(self):
         """Bring the chip from any state to sampling; False while it is too early to try."""
@@ -186,7 +189,7 @@ class Max30102:
         self._read(_STATUS, head)
         now = time.ticks_ms()
         if head[_ENABLE] != _A_FULL:  # it lost its settings: its supply dipped
-            self._up = False
+            self._up, self._retry_at = False, now  # that of the last set-up may be days old
             self._next |= wire.M_FAULT
             return 0
         waiting = (head[4] - head[6]) & (_DEPTH - 1)
