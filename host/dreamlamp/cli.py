@@ -273,9 +273,10 @@ def sim(recording, seed, loop, bits, mode, folder) -> None:
     from .air import Air
 
     scenario = virtual.Scenario(seed=seed, bits=int(bits), settings=virtual.settings_for(mode))
-    world = virtual.World(folder, heart_of(recording, seed, loop), scenario)
-    with Air() as air, asyncio.Runner() as loop:
-        wholenight.unpack(world, air, loop)
+    heart = heart_of(recording, seed, loop)
+    with virtual.claimed(folder, ".dreamlamp-sim"), Air() as air, asyncio.Runner() as runner:
+        world = virtual.World(folder, heart, scenario)
+        wholenight.unpack(world, air, runner)
         world.open_to(air.lamp, realtime=True)
         with virtual.Lamp(world) as lamp:
             keys = (world.folder / "host.json").resolve()

@@ -6,6 +6,7 @@ cut, a reset or a bite of the watchdog. What is simulated is the chip, the senso
 optics and the air; the firmware is the one that is flashed.
 """
 
+import fcntl
 import json
 import os
 import struct
@@ -14,7 +15,8 @@ import sys
 import threading
 import time
 from binascii import crc32
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,6 +68,24 @@ def settings_for(mode: str) -> dict[str, int | bytes]:
     if mode == "act":
         return {"mode": wire.ACT, "consent": wire.POLICY, "nights": NIGHTS_WATCHED}
     return {"mode": names.MODE.index(mode)}
+
+
+@contextmanager
+def claimed(folder: Path, marker: str) -> Iterator[None]:
+    """Have `folder` to ourselves; refuse one with files in it that bears no `marker` of ours."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / marker).is_file():
+        raise DreamlampError(
+            f"{folder} holds files that this command did not make: name an empty or a new folder"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / marker).open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DreamlampError(
+                f"a virtual lamp lives in {folder} already: end it, or name another folder"
+            ) from None
+        yield
 
 
 class World:

@@ -21,11 +21,12 @@ from .errors import DreamlampError
 from .link import LampError, LinkLost, connect, find, pair
 from .nights import Night
 from .recordings import Recording
-from .sim import Lamp, LampDied, Scenario, World
+from .sim import Lamp, LampDied, Scenario, World, claimed
 from .sync import Result, sync
 
 BEDTIME = (23, 0)  # clock time at which a recording begins, the evening before
 TRIES = 3
+MARKER = ".dreamlamp-night"  # in a folder that may be cleared for the next night
 HELD_MS = 4000  # of the button: opens the lamp's window for pairing
 
 Told = Callable[[str, float], None]  # what is going on, and the share of it that is done
@@ -75,11 +76,11 @@ def run(
     drop_link: bool = False,
 ) -> Outcome:
     """Let the night happen in `folder` (world/ is made anew, nights/ is the library)."""
-    shutil.rmtree(folder / "world", ignore_errors=True)
-    shutil.rmtree(folder / "nights", ignore_errors=True)
-    world = World(folder / "world", recording, scenario)
-    began = time.monotonic()
-    with Air() as air, asyncio.Runner() as loop:
+    with claimed(folder, MARKER), Air() as air, asyncio.Runner() as loop:
+        shutil.rmtree(folder / "world", ignore_errors=True)
+        shutil.rmtree(folder / "nights", ignore_errors=True)
+        world = World(folder / "world", recording, scenario)
+        began = time.monotonic()
         unpack(world, air, loop)
         world.open_to(air.lamp)
         with Lamp(world, lambda s: told("night", min(1, s / world.over_s))) as lamp:

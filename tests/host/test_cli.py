@@ -6,7 +6,8 @@ import os
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from dreamlamp import cli
+from dreamlamp import cli, sim
+from dreamlamp.errors import DreamlampError
 from dreamlamp.sleeper import sleeper
 from lamp import wire
 from nightmaker import Maker, as_lived, keep
@@ -106,3 +107,32 @@ def test_sync_without_a_lamp_says_what_to_do(tmp_path, monkeypatch):
 def test_each_command_has_help(command):
     done = run(command, "--help")
     assert done.exit_code == 0 and "Usage" in done.output
+
+
+def test_night_refuses_a_folder_that_it_did_not_make_and_touches_nothing(tmp_path):
+    kept = tmp_path / "nights" / "3F2A-00007.night"
+    kept.parent.mkdir()
+    kept.write_bytes(b"dear")
+    done = run("night", "--out", tmp_path)
+    assert done.exit_code == 1 and "did not make" in done.stderr
+    assert kept.read_bytes() == b"dear" and os.listdir(tmp_path) == ["nights"]
+
+
+def test_two_virtual_lamps_do_not_live_in_one_folder(tmp_path):
+    with (
+        sim.claimed(tmp_path / "world", "mine"),
+        pytest.raises(DreamlampError, match="already"),
+        sim.claimed(tmp_path / "world", "mine"),
+    ):
+        pass
+    with sim.claimed(tmp_path / "world", "mine"):
+        pass  # free again
+
+
+@pytest.mark.parametrize("bus", ["unix:path=/nowhere/bus", "no address at all"])
+def test_sync_on_a_computer_without_bluetooth_is_one_line(tmp_path, monkeypatch, bus):
+    monkeypatch.delenv("DREAMLAMP_AIR", raising=False)
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus)
+    done = run("sync", "--library", tmp_path)
+    assert done.exit_code == 1 and "no Bluetooth here" in done.stderr
+    assert "Traceback" not in done.output and done.stderr.count("\n") < 4
