@@ -6,10 +6,12 @@ Knows what a request looks like, not what it is for.
 
 import asyncio
 import contextlib
+import json
 import os
 import struct
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
@@ -25,7 +27,7 @@ SCAN_S = 10.0
 ANSWER_S = (0.7, 2.0, 5.0)
 
 
-NO_RADIO: tuple[type[Exception], ...] = (OSError,)  # TimeoutError is one
+NO_RADIO: tuple[type[Exception], ...] = (BleakError, OSError)  # TimeoutError is one
 with contextlib.suppress(ImportError):  # how bleak reaches the radio on Linux
     from dbus_fast.errors import DBusFastError
 
@@ -80,6 +82,17 @@ def backends() -> tuple[dict, dict]:
     return {"backend": Scanner}, {"backend": Client}
 
 
+def virtual() -> dict:
+    """What is known of the heart a virtual lamp watches: `sim` leaves it beside the keys."""
+    if not os.environ.get("DREAMLAMP_AIR"):
+        return {}
+    try:
+        beside = Path(os.environ["DREAMLAMP_AIR_KEYS"]).with_name("source.json")
+        return {"source": json.loads(beside.read_text())}
+    except (KeyError, OSError, ValueError):
+        return {"source": {"heart": "virtual"}}
+
+
 async def find(name: str | None = None, timeout_s: float = SCAN_S) -> BLEDevice:
     """The first lamp heard (or the one called `name`, "3F2A" or "Dreamlamp 3F2A")."""
 
@@ -93,7 +106,7 @@ async def find(name: str | None = None, timeout_s: float = SCAN_S) -> BLEDevice:
         device = await BleakScanner.find_device_by_filter(
             wanted, timeout=timeout_s, **backends()[0]
         )
-    except (BleakError, *NO_RADIO) as error:
+    except NO_RADIO as error:
         raise LampError(
             f"no Bluetooth here ({_said(error)}): plug an adapter in or switch it on (on Linux "
             "the service bluetooth has to run) and try again"
@@ -184,6 +197,8 @@ class Link:
     async def open(self) -> None:
         try:
             await self.client.connect()
+        except BleakError:
+            raise
         except NO_RADIO as error:
             raise BleakError(_said(error)) from error
         uuid = f"0000{wire.SOFTWARE_REVISION:04x}-0000-1000-8000-00805f9b34fb"

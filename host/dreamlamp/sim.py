@@ -17,7 +17,7 @@ import time
 from binascii import crc32
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -99,11 +99,27 @@ class World:
         self.over_s = self.wakes_s + (UNWORN_S if scenario.ends == "unworn" else 0) + 5
         self.fast_until_s = int(self.over_s) + AFTER_S
         folder.mkdir(parents=True, exist_ok=True)
+        self.source = recording.source()
+        about = [self.source, crc32(recording.beats_ms.tobytes()), asdict(scenario)]
+        kept = self._kept(json.dumps(about, default=bytes.hex))
+        (folder / "source.json").write_text(json.dumps(self.source))
         beats = _with_evening(recording.beats_ms) + self.lead_s * 1000
         (folder / "beats.bin").write_bytes(beats.astype("<u4").tobytes())
         (folder / "pulse.bin").write_bytes(finger_pulse())
-        (folder / "nvs.json").write_text(json.dumps({"lamp": _stored(scenario.settings)}))
+        if not kept:
+            (folder / "nvs.json").write_text(json.dumps({"lamp": _stored(scenario.settings)}))
         self.older = _fill(folder / "flash.bin") if scenario.full_flash else 0  # nights on it
+
+    def _kept(self, about: str) -> bool:
+        """Whether this very night lives here already; what another left behind is removed."""
+        same = self.folder / "made_of.json"
+        if same.is_file() and same.read_text() == about:
+            return True
+        for left in self.folder.iterdir():
+            if left.is_file() and not left.name.startswith("."):
+                left.unlink()
+        same.write_text(about)
+        return False
 
     def open_to(self, port: int, realtime: bool = False) -> None:
         """Write world.json: the lamp's radio is at `port` of this computer."""
