@@ -32,5 +32,5 @@ mkdir -p "$stubs/stubs"
 cp -r "$(.venv/bin/python -c 'import mypy, os; print(os.path.dirname(mypy.__file__))')/typeshed/stubs/mypy-extensions" \
   "$stubs/stubs/"
 echo "setup: MicroPython, 64 and 32 bits" >&2
-.venv/bin/python tools/micropython.py --fetch
+.venv/bin/python tools/micropython.py --fetch >&2
 touch .venv/ready

@@ -10,6 +10,7 @@ import json
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -58,7 +59,11 @@ def main() -> None:
 
 @main.command()
 @click.option("--lamp", help="Only the lamp of this name, for example 3F2A.")
-@click.option("--pair", is_flag=True, help="Pair first (hold the lamp's button meanwhile).")
+@click.option(
+    "--pair",
+    is_flag=True,
+    help=("Pair first: hold the lamp's button three seconds first, then within two minutes."),
+)
 @where
 @as_json
 def sync(lamp: str | None, pair: bool, folder: Path | None, as_json: bool) -> None:
@@ -71,11 +76,13 @@ def sync(lamp: str | None, pair: bool, folder: Path | None, as_json: bool) -> No
     from . import link
     from . import sync as syncing
 
+    held = library.Library(folder)
+
     async def fetch(told):
         async with link.connect(lamp, pair=pair) as line:
             return await syncing.sync(
                 line,
-                library.Library(folder).folder,
+                held.folder,
                 lambda entry, have: told(str(entry.night), have / max(1, entry.length)),
             )
 
@@ -86,7 +93,8 @@ def sync(lamp: str | None, pair: bool, folder: Path | None, as_json: bool) -> No
         return
     for r in results:
         out.print(f"night {r.night}: {r.state}, {r.fetched} bytes new")
-    out.print("Now: dreamlamp report" if results else "The lamp has recorded no night yet.")
+    now = f"Now: {held.typed('report')}"
+    out.print(now if results else "The lamp has recorded no night yet.", soft_wrap=True)
 
 
 @main.command()
@@ -106,7 +114,8 @@ def nights(folder: Path | None, as_json: bool) -> None:
     elif rows:
         out.print(terminal.listing(rows))
     else:
-        out.print(f"No nights in {held.folder} yet: run `dreamlamp sync`.")
+        hint = f"No nights in {held.folder} yet: run `{held.typed('sync')}`."
+        out.print(hint, soft_wrap=True)
 
 
 @main.command(name="report")
@@ -124,6 +133,8 @@ def report_command(night: str, folder: Path | None, output: Path | None, as_json
     """
     path = library.Library(folder).find(night)
     page = output or path.with_suffix(".html")
+    if not page.parent.is_dir():
+        raise DreamlampError(f"there is no folder {page.parent} for the page: make it first")
     held = library.read(path)
     facts = report.write(held, page)
     if as_json:
@@ -175,7 +186,8 @@ def heart_options(command):
         click.option("--loop", is_flag=True, help="Inject a loop into the synthetic sleeper."),
         click.option("--recording", type=click.Path(path_type=Path),
                      help="Real beat times: .npz, CSV or text of RR intervals, WFDB."),
-        click.option("--seed", default=1, show_default=True, help="Of the synthetic sleeper."),
+        click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True,
+                     help="Of the synthetic sleeper."),
         click.option("--bits", type=click.Choice(["64", "32"]), default="64", show_default=True,
                      help="Which MicroPython; 32 has the ESP32's small ints."),
         click.option("--mode", type=click.Choice(["observe", "act"]), default="observe",
@@ -231,7 +243,13 @@ def night(recording, seed, loop, bits, mode, finger_off, power_cut, drop_link,
         show_json(done.as_json())
     else:
         terminal.show(done.night, done.facts)
-        out.print(f"\n{done.verdict.sentence()}\nreport: {done.page}", soft_wrap=True)
+        out.print()
+        if done.others:
+            besides = f"this is {done.path.stem}, the longest, not {', '.join(done.others)}"
+            out.print(f"{len(done.others) + 1} nights were recorded; {besides}.", soft_wrap=True)
+        more = library.Library(done.path.parent).typed("why")
+        out.print(f"{done.verdict.sentence()}\nreport: {done.page}", soft_wrap=True)
+        out.print(f"more:   {more}", soft_wrap=True)
     if not done.ok:
         raise SystemExit(1)
 
@@ -251,12 +269,16 @@ def asleep_s(text: str) -> float:
 def span_of(text: str) -> tuple[float, float]:
     """HH:MM-HH:MM -> seconds after the recording's start."""
     start, _, end = text.partition("-")
+    if not end:
+        raise click.UsageError(f"{text!r} has no end: write it as 01:00-02:00")
     return asleep_s(start), asleep_s(end)
 
 
 def power_cut_of(text: str) -> tuple[float, float]:
     at, _, minutes = text.partition("+")
-    return asleep_s(at), float(minutes or 5) * 60
+    if minutes and not minutes.isdigit():
+        raise click.UsageError(f"{text!r} says no whole minutes: write it as 03:00+5")
+    return asleep_s(at), int(minutes or 5) * 60
 
 
 @main.command()
@@ -273,15 +295,17 @@ def sim(recording, seed, loop, bits, mode, folder) -> None:
     from .air import Air
 
     scenario = virtual.Scenario(seed=seed, bits=int(bits), settings=virtual.settings_for(mode))
-    world = virtual.World(folder, heart_of(recording, seed, loop), scenario)
-    with Air() as air, asyncio.Runner() as loop:
-        wholenight.unpack(world, air, loop)
+    heart = heart_of(recording, seed, loop)
+    with virtual.claimed(folder, ".dreamlamp-sim"), Air() as air, asyncio.Runner() as runner:
+        world = virtual.World(folder, heart, scenario)
+        wholenight.unpack(world, air, runner)
         world.open_to(air.lamp, realtime=True)
         with virtual.Lamp(world) as lamp:
             keys = (world.folder / "host.json").resolve()
-            said = f"DREAMLAMP_AIR={air.address} DREAMLAMP_AIR_KEYS={keys} dreamlamp sync"
+            said = f"DREAMLAMP_AIR={air.address} DREAMLAMP_AIR_KEYS={quote(str(keys))}"
+            command = library.Library(folder / "nights").typed("sync")
             out.print(f"A paired lamp lives in {folder}. In another terminal:", soft_wrap=True)
-            out.print(f"  {said} --library {folder}/nights", soft_wrap=True)
+            out.print(f"  {said} {command}", soft_wrap=True)
             try:
                 lamp.ended.wait()
             except KeyboardInterrupt:

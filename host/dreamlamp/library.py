@@ -9,11 +9,13 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from shlex import quote
 
 import platformdirs
 
 from .errors import DreamlampError
 from .nights import Clock, Night, decode
+from .typed import typed
 
 
 class NoSuchNight(DreamlampError):
@@ -24,7 +26,13 @@ class Library:
     """The nights in `folder`; without one, in the platform's own place for such data."""
 
     def __init__(self, folder: str | Path | None = None):
-        self.folder = Path(folder or platformdirs.user_data_path("dreamlamp") / "nights")
+        default = platformdirs.user_data_path("dreamlamp") / "nights"
+        self.folder = Path(folder or default).absolute()
+        self.option = "" if self.folder == default else f" --library {quote(str(self.folder))}"
+
+    def typed(self, command: str) -> str:
+        """What to type for `command` with this library."""
+        return typed(command) + self.option
 
     def paths(self) -> list[Path]:
         """The night files, oldest first."""
@@ -32,23 +40,37 @@ class Library:
 
     def find(self, wanted: str = "last") -> Path:
         """The file of `last`, of a night's number, or of a part of a file's name; or a path."""
-        if Path(wanted).suffix == ".night" and Path(wanted).is_file():
+        if Path(wanted).is_file():
+            if Path(wanted).suffix != ".night":
+                raise NoSuchNight(f"{wanted} is not a night: its name would end in .night")
             return Path(wanted)
         paths = self.paths()
         if not paths:
-            raise NoSuchNight(f"no nights in {self.folder}: run `dreamlamp sync` first")
+            raise NoSuchNight(f"no nights in {self.folder}: run `{self.typed('sync')}` first")
         if wanted == "last":
             return paths[-1]
-        if wanted.isdigit():
-            found = [p for p in paths if number(p) == int(wanted)]
-        else:
-            found = [p for p in paths if wanted in p.stem]
-        if len(found) != 1:
-            what = "no night" if not found else f"{len(found)} nights"
+        found = _called(wanted, paths)
+        if not found:
             raise NoSuchNight(
-                f"{what} named {wanted!r} in {self.folder}: `dreamlamp nights` lists them"
+                f"no night named {wanted!r} in {self.folder}: `{self.typed('nights')}` lists them"
             )
+        if len(found) > 1:
+            names = ", ".join(path.stem for path in found)
+            raise NoSuchNight(f"{wanted!r} could be {names}: say which")
         return found[0]
+
+
+def _called(wanted: str, paths: list[Path]) -> list[Path]:
+    """The nights of this name; else of this part of it; else this number; else these letters."""
+    for fits in (
+        lambda path: path.stem == wanted,
+        lambda path: wanted in path.stem.split("-"),
+        lambda path: wanted.isdigit() and number(path) == int(wanted),
+        lambda path: wanted in path.stem,
+    ):
+        if found := [path for path in paths if fits(path)]:
+            return found
+    return []
 
 
 def number(path: Path) -> int:
@@ -67,11 +89,10 @@ def read(path: Path) -> Night:
     if note and hashlib.sha256(raw).hexdigest() != note["sha256"]:
         raise DreamlampError(f"{path}: the bytes are not those that were fetched; sync it again")
     night = decode(raw, number(path), note)
-    if "clock" in note:
-        seen = note["clock"]
-        night.clocks.append(
-            Clock(seen["boot"], seen["now_s"], round(seen["unix_s"]), seen["utc_offset_min"])
-        )
+    night.clocks[:0] = [  # before those in the log, which win
+        Clock(seen["boot"], seen["now_s"], round(seen["unix_s"]), seen["utc_offset_min"])
+        for seen in note.get("clocks", [note["clock"]] if "clock" in note else [])
+    ]
     return night
 
 

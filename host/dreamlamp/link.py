@@ -6,10 +6,12 @@ Knows what a request looks like, not what it is for.
 
 import asyncio
 import contextlib
+import json
 import os
 import struct
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
@@ -25,6 +27,11 @@ SCAN_S = 10.0
 ANSWER_S = (0.7, 2.0, 5.0)
 
 
+NO_RADIO: tuple[type[Exception], ...] = (BleakError, OSError)  # TimeoutError is one
+with contextlib.suppress(ImportError):  # how bleak reaches the radio on Linux
+    from dbus_fast.errors import DBusFastError
+
+    NO_RADIO += (DBusFastError,)
 CLEAR = (  # ATT errors of a link that is not encrypted as it should be
     BleakGATTProtocolErrorCode.INSUFFICIENT_AUTHENTICATION,
     BleakGATTProtocolErrorCode.INSUFFICIENT_ENCRYPTION,
@@ -75,6 +82,17 @@ def backends() -> tuple[dict, dict]:
     return {"backend": Scanner}, {"backend": Client}
 
 
+def virtual() -> dict:
+    """What is known of the heart a virtual lamp watches: `sim` leaves it beside the keys."""
+    if not os.environ.get("DREAMLAMP_AIR"):
+        return {}
+    try:
+        beside = Path(os.environ["DREAMLAMP_AIR_KEYS"]).with_name("source.json")
+        return {"source": json.loads(beside.read_text())}
+    except (KeyError, OSError, ValueError):
+        return {"source": {"heart": "virtual"}}
+
+
 async def find(name: str | None = None, timeout_s: float = SCAN_S) -> BLEDevice:
     """The first lamp heard (or the one called `name`, "3F2A" or "Dreamlamp 3F2A")."""
 
@@ -88,14 +106,21 @@ async def find(name: str | None = None, timeout_s: float = SCAN_S) -> BLEDevice:
         device = await BleakScanner.find_device_by_filter(
             wanted, timeout=timeout_s, **backends()[0]
         )
-    except BleakError as error:
-        raise LampError(f"no Bluetooth here ({error}): switch it on and try again") from error
+    except NO_RADIO as error:
+        raise LampError(
+            f"no Bluetooth here ({_said(error)}): plug an adapter in or switch it on (on Linux "
+            "the service bluetooth has to run) and try again"
+        ) from error
     if device is None:
         raise LampError(
             f"no lamp{f' called {name}' if name else ''} was heard within {timeout_s:g} s: "
             "plug it in, come nearer, and make sure that no other computer is connected to it"
         )
     return device
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 @contextlib.asynccontextmanager
@@ -170,7 +195,12 @@ class Link:
         self.turn = asyncio.Lock()  # one request at a time: the lamp answers in order
 
     async def open(self) -> None:
-        await self.client.connect()
+        try:
+            await self.client.connect()
+        except BleakError:
+            raise
+        except NO_RADIO as error:
+            raise BleakError(_said(error)) from error
         uuid = f"0000{wire.SOFTWARE_REVISION:04x}-0000-1000-8000-00805f9b34fb"
         self.revision = bytes(await self.client.read_gatt_char(uuid)).decode(errors="replace")
         if self.revision.split(".")[0] != str(wire.PROTOCOL):

@@ -56,6 +56,11 @@ class Recording:
     def seconds(self) -> float:
         return float(self.beats_ms[-1]) / 1000
 
+    def source(self) -> dict:
+        """Whose heart it is, for the note beside a night."""
+        kind = "synthetic" if self.synthetic else "recording"
+        return {"heart": kind, "name": self.name, "remarks": self.remarks()}
+
     def remarks(self) -> list[str]:
         """Plain sentences on what was found and how it was treated."""
         said = []
@@ -72,7 +77,9 @@ class Recording:
 
 def load(path: str | Path) -> Recording:
     """Read the recording in `path`; `BadRecording` says why not."""
-    path = Path(path)
+    path = Path(path).expanduser()
+    if path.is_dir():
+        raise BadRecording(path, "is a folder: name a file in it")
     if not path.is_file():
         raise BadRecording(path, "there is no such file")
     if path.stat().st_size == 0:
@@ -89,7 +96,9 @@ def _from_npz(path: Path) -> Recording:
         with np.load(path, allow_pickle=False) as held:
             data = {key: held[key] for key in held.files}
     except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
-        raise BadRecording(path, f"not a readable npz file ({error})") from None
+        objects = "allow_pickle" in str(error)
+        why = "it holds Python objects instead of numbers" if objects else error
+        raise BadRecording(path, f"not a readable npz file ({why})") from None
     if "beats_t" not in data:
         held_keys = ", ".join(sorted(data)) or "nothing"
         raise BadRecording(path, f"no beat times: it lacks `beats_t` and holds {held_keys}")

@@ -16,7 +16,7 @@ from typing import Any
 
 from lamp import heart, mind, wire
 
-from .nights import COLUMNS, Boot, Event, Night, read_epoch
+from .nights import COLUMNS, Boot, Event, Night, decode, read_epoch
 
 DECIDED = (
     "stage", "confidence", "p_w", "p_n3", "p_r", "score", "cycle", "hold", "lag_s", "base_bpm",
@@ -41,6 +41,7 @@ class Verdict:
     first: dict[str, str] = field(default_factory=dict)  # field: where first, and how
     heart_beats: int = 0  # beats of the recorded minute compared
     firmware: str = ""
+    damaged_bytes: int = 0  # of the log; nothing behind the first of them is compared
 
     @property
     def ok(self) -> bool:
@@ -53,6 +54,14 @@ class Verdict:
             self.first.setdefault(name, f"{where}: logged {logged}, replayed {replayed}")
 
     def sentence(self) -> str:
+        if self.damaged_bytes:
+            return (
+                f"the log is damaged ({self.damaged_bytes} bytes); up to there, {self.epochs} "
+                f"epochs in: {self._compared()}"
+            )
+        return self._compared()
+
+    def _compared(self) -> str:
         if self.ok:
             heart_too = f", {self.heart_beats} beats from raw samples" if self.heart_beats else ""
             return (
@@ -68,6 +77,7 @@ class Verdict:
         return {
             "ok": self.ok, "epochs": self.epochs, "decisions": self.decisions,
             "wrong": dict(self.wrong), "first": self.first, "heart_beats": self.heart_beats,
+            "damaged_bytes": self.damaged_bytes,
         }  # fmt: skip
 
 
@@ -85,11 +95,25 @@ class Born:
 
 def replay(night: Night) -> Verdict:
     """Go through the night once more."""
+    damaged = night.lost_bytes
+    if damaged:
+        night = decode(night.raw[: _whole(night)], night.id)
     run = _Run(night)
+    run.verdict.damaged_bytes = damaged
     for frame in night.frames:
         run.take(frame.kind, frame.payload)
     _replay_heart(night, run.verdict)
     return run.verdict
+
+
+def _whole(night: Night) -> int:
+    """Bytes up to the first damage."""
+    end = 0
+    for frame in night.frames:
+        if frame.offset != end:
+            break
+        end += len(frame.payload) + wire.FRAME_OVERHEAD
+    return end
 
 
 class _Run:
@@ -198,6 +222,8 @@ def _replay_heart(night: Night, verdict: Verdict) -> None:
             epochs += 1
     found += _beats_of(again.beats, epochs * EPOCH_MS)
     logged = _logged_beats(night)
+    if not night.end and len(night) < SPAN_EPOCHS:
+        found = found[: len(logged)]  # the epoch of the rest was not yet written
     for i, beat in enumerate(found):
         verdict.compare("heart", f"beat {i}", logged[i] if i < len(logged) else None, beat)
     verdict.heart_beats = len(found)

@@ -13,8 +13,8 @@ from pathlib import Path
 from . import drawing
 from .nights import Night
 from .page import STYLE
-from .summary import SYNTHETIC, summarise
-from .words import duration, loop_sentence, plain_sentences, sure_sentences
+from .summary import summarise
+from .words import SOURCE, duration, loop_sentence, plain_sentences, sure_sentences
 
 STATISTICS = (
     ("tst", "asleep"), ("tib", "in bed"), ("se", "sleep efficiency"), ("sol", "fell asleep after"),
@@ -61,10 +61,7 @@ def _head(facts: dict) -> str:
     ended = facts["ended"] and datetime.fromisoformat(facts["ended"])
     when = f"{began:%A}, {began.day} {began:%B %Y}" if began else f"Night {facts['night']}"
     span = f"{began:%H:%M} &ndash; {ended:%H:%M}" if began else "clock time unknown"
-    label = {
-        SYNTHETIC: "SYNTHETIC: no human heart, no real finger",
-        "recording": "The heart is real, the optics are simulated",
-    }.get(facts["source"].get("heart"), "")
+    label = SOURCE.get(facts["source"].get("heart"), "")
     chip = f'<p class="chip">{escape(label)}</p>' if label else ""
     name = facts["source"].get("name", "")
     of = f'<p class="of">{escape(name)}</p>' if name else ""

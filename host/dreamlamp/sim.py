@@ -6,6 +6,7 @@ cut, a reset or a bite of the watchdog. What is simulated is the chip, the senso
 optics and the air; the firmware is the one that is flashed.
 """
 
+import fcntl
 import json
 import os
 import struct
@@ -14,8 +15,9 @@ import sys
 import threading
 import time
 from binascii import crc32
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +70,24 @@ def settings_for(mode: str) -> dict[str, int | bytes]:
     return {"mode": names.MODE.index(mode)}
 
 
+@contextmanager
+def claimed(folder: Path, marker: str) -> Iterator[None]:
+    """Have `folder` to ourselves; refuse one with files in it that bears no `marker` of ours."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / marker).is_file():
+        raise DreamlampError(
+            f"{folder} holds files that this command did not make: name an empty or a new folder"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / marker).open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DreamlampError(
+                f"a virtual lamp lives in {folder} already: end it, or name another folder"
+            ) from None
+        yield
+
+
 class World:
     """The directory in which a virtual lamp lives."""
 
@@ -79,11 +99,27 @@ class World:
         self.over_s = self.wakes_s + (UNWORN_S if scenario.ends == "unworn" else 0) + 5
         self.fast_until_s = int(self.over_s) + AFTER_S
         folder.mkdir(parents=True, exist_ok=True)
+        self.source = recording.source()
+        about = [self.source, crc32(recording.beats_ms.tobytes()), asdict(scenario)]
+        kept = self._kept(json.dumps(about, default=bytes.hex))
+        (folder / "source.json").write_text(json.dumps(self.source))
         beats = _with_evening(recording.beats_ms) + self.lead_s * 1000
         (folder / "beats.bin").write_bytes(beats.astype("<u4").tobytes())
         (folder / "pulse.bin").write_bytes(finger_pulse())
-        (folder / "nvs.json").write_text(json.dumps({"lamp": _stored(scenario.settings)}))
+        if not kept:
+            (folder / "nvs.json").write_text(json.dumps({"lamp": _stored(scenario.settings)}))
         self.older = _fill(folder / "flash.bin") if scenario.full_flash else 0  # nights on it
+
+    def _kept(self, about: str) -> bool:
+        """Whether this very night lives here already; what another left behind is removed."""
+        same = self.folder / "made_of.json"
+        if same.is_file() and same.read_text() == about:
+            return True
+        for left in self.folder.iterdir():
+            if left.is_file() and not left.name.startswith("."):
+                left.unlink()
+        same.write_text(about)
+        return False
 
     def open_to(self, port: int, realtime: bool = False) -> None:
         """Write world.json: the lamp's radio is at `port` of this computer."""

@@ -122,10 +122,15 @@ def _why(night: Night, i: int) -> str:
 def _restarts(night: Night) -> list[dict]:
     found = []
     for k in range(1, len(night.boots)):
-        last, boot = night.boots[k - 1], night.boots[k]
-        if boot.boot == last.boot:
+        boot = night.boots[k]
+        if boot.boot == night.boots[k - 1].boot:
             continue  # settings were changed: nothing is missing but the epoch begun
-        start = night.starts_s[k - 1][0] + (boot.epoch - last.epoch) * wire.EPOCH_S
+        after = night.boots[k + 1 : k + 2]
+        if after and after[0].epoch == boot.epoch and after[0].boot != boot.boot:
+            continue  # it went away again before an epoch was over: one outage
+        before = next(j for j in reversed(range(k)) if j == 0 or night.boots[j].epoch < boot.epoch)
+        last = night.boots[before]
+        start = night.starts_s[before][0] + (boot.epoch - last.epoch) * wire.EPOCH_S
         at, certain = night.starts_s[k]
         cause = CAUSES.get(boot.cause, f"cause {boot.cause}")
         why = f"the lamp was without power or restarting ({cause})"

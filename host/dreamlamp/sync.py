@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lamp import wire
 
-from .link import LampError, Link, LinkLost, Refusal
+from .link import LampError, Link, LinkLost, Refusal, virtual
 
 WINDOW = 4096  # bytes granted ahead; no more than these can be sent in vain
 SILENCE_S = 1.0  # without data for so long, the window's tail was lost: ask again
@@ -274,15 +274,26 @@ class Fetch:
     async def synced(self, sha: bytes) -> None:
         await self.link.request(wire.SYNCED, struct.pack("<H32s", self.entry.night, sha))
 
+    def older(self, file: Path) -> list[dict]:
+        """How the clock stood in earlier power-ups, as an earlier sync of this night noted it."""
+        try:
+            note = json.loads(file.read_text())
+        except (OSError, ValueError):
+            return []
+        if note.get("entry", {}).get("boot") != self.entry.boot:  # another of the same number
+            return []
+        return [clock for clock in note.get("clocks", ()) if clock["boot"] != self.clock["boot"]]
+
     def sidecar(self, sha: bytes) -> None:
         """Write what the night's bytes do not tell beside them."""
-        about = {
+        about: dict = {
             "lamp": self.link.name,
             "sha256": sha.hex(),
             "entry": asdict(self.entry),
-            "clock": self.clock,
+            **virtual(),
         }
         file = self.path.with_suffix(".json")
+        about["clocks"] = [*self.older(file), self.clock]
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
             json.dump(about, out, indent=1)
             out.flush()

@@ -18,7 +18,14 @@ from rich.table import Table
 from rich.text import Text
 
 from .nights import Night
-from .words import duration, loop_sentence, moment, plain_sentences, sure_sentences
+from .words import (
+    duration,
+    loop_sentence,
+    moment,
+    plain_sentences,
+    source_sentence,
+    sure_sentences,
+)
 
 ROWS = (("W", "Wake", "yellow"), ("R", "REM", "red"), ("N2", "Light", "blue"),
         ("N3", "Deep", "magenta"))  # fmt: skip
@@ -29,6 +36,8 @@ BLOCKS = " ▁▂▃▄▅▆▇█"
 
 def show(night: Night, facts: dict) -> None:
     """Print the night."""
+    if source_sentence(facts):
+        out.print(source_sentence(facts) + "\n", style="bold yellow", soft_wrap=True)
     for line in hypnogram(night, max(30, min(out.width, 100) - 8)):
         out.print(line)
     hours = facts["began"] and f"{moment(facts, 0)} to {moment(facts, night.length_s)}"
@@ -66,11 +75,11 @@ def _numbers(facts: dict) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 3, 0, 0))
     efficiency = "-" if found["se"] is None else f"{found['se']:.0f} %"
     rate = "-" if heart["mean_bpm"] is None else f"{heart['mean_bpm']:.0f} bpm"
-    table.add_row("asleep", duration(found["tst"]), "fell asleep after", duration(found["sol"]))
-    table.add_row("in bed", duration(found["tib"]), "awake in between", duration(found["waso"]))
-    table.add_row("efficiency", efficiency, "first REM after", duration(found["lat_rem"]))
     shares = (f"{duration(found[k])} {n}" for k, n in (("n3", "deep"), ("rem", "REM")))
-    table.add_row("heart", rate, "of it", ", ".join(shares))
+    table.add_row("asleep", duration(found["tst"]), "of it", ", ".join(shares))
+    table.add_row("in bed", duration(found["tib"]), "fell asleep after", duration(found["sol"]))
+    table.add_row("efficiency", efficiency, "awake in between", duration(found["waso"]))
+    table.add_row("heart", rate, "first REM after", duration(found["lat_rem"]))
     return table
 
 
@@ -112,7 +121,10 @@ def listing(rows: list[dict]) -> Table:
 def bars(names: dict[str, str]) -> Iterator[Callable[[str, float], None]]:
     """A progress bar on stderr for each key of `names`; what comes is `told(key, share)`."""
     columns = (TextColumn("{task.description:<8}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=err, transient=True) as shown:
+    quiet = not err.is_terminal
+    with Progress(
+        *columns, TimeElapsedColumn(), console=err, transient=True, disable=quiet
+    ) as shown:
         tasks: dict[str, TaskID] = {}
 
         def told(key: str, share: float) -> None:

@@ -21,11 +21,13 @@ from .errors import DreamlampError
 from .link import LampError, LinkLost, connect, find, pair
 from .nights import Night
 from .recordings import Recording
-from .sim import Lamp, LampDied, Scenario, World
+from .sim import Lamp, LampDied, Scenario, World, claimed
 from .sync import Result, sync
 
 BEDTIME = (23, 0)  # clock time at which a recording begins, the evening before
 TRIES = 3
+FILLER = {"heart": "synthetic", "name": "made to fill the flash"}
+MARKER = ".dreamlamp-night"  # in a folder that may be cleared for the next night
 HELD_MS = 4000  # of the button: opens the lamp's window for pairing
 
 Told = Callable[[str, float], None]  # what is going on, and the share of it that is done
@@ -44,6 +46,7 @@ class Outcome:
     night_s: float  # of computing
     sync_s: float
     starts: int  # of the lamp
+    others: list[str]  # shorter nights that were recorded besides, by name
 
     @property
     def ok(self) -> bool:
@@ -54,6 +57,7 @@ class Outcome:
         return {
             **self.facts, "ok": self.ok, "replay": self.verdict.as_json(),
             "report": str(self.page), "file": str(self.path), "lamp_starts": self.starts,
+            "others": self.others,
             "computing_s": round(self.night_s, 1), "sync_s": round(self.sync_s, 2),
             "sync_bytes": self.synced.bytes, "sync_resent": self.synced.resent,
         }  # fmt: skip
@@ -75,11 +79,11 @@ def run(
     drop_link: bool = False,
 ) -> Outcome:
     """Let the night happen in `folder` (world/ is made anew, nights/ is the library)."""
-    shutil.rmtree(folder / "world", ignore_errors=True)
-    shutil.rmtree(folder / "nights", ignore_errors=True)
-    world = World(folder / "world", recording, scenario)
-    began = time.monotonic()
-    with Air() as air, asyncio.Runner() as loop:
+    with claimed(folder, MARKER), Air() as air, asyncio.Runner() as loop:
+        shutil.rmtree(folder / "world", ignore_errors=True)
+        shutil.rmtree(folder / "nights", ignore_errors=True)
+        world = World(folder / "world", recording, scenario)
+        began = time.monotonic()
         unpack(world, air, loop)
         world.open_to(air.lamp)
         with Lamp(world, lambda s: told("night", min(1, s / world.over_s))) as lamp:
@@ -95,13 +99,19 @@ def run(
         raise DreamlampError("the lamp recorded no night: " + lamp.last_words())
     synced = max(ours, key=lambda result: result.bytes)
     path = synced.path
-    library.annotate(path, **_note(recording, world, library.read(path).boots[0].second))
+    for result in results:
+        if result.night <= world.older:
+            library.annotate(result.path, source=FILLER)
+    for result in ours:
+        began_s = library.read(result.path).boots[0].second
+        library.annotate(result.path, **_reference(recording, world, began_s))
     night = library.read(path)
     verdict = replay.replay(night)
     page = path.with_suffix(".html")
     facts = report.write(night, page, verdict.sentence())
     sync_s = time.monotonic() - began - asleep_s
-    return Outcome(night, facts, verdict, path, page, synced, asleep_s, sync_s, starts)
+    others = [result.path.stem for result in ours if result is not synced]
+    return Outcome(night, facts, verdict, path, page, synced, asleep_s, sync_s, starts, others)
 
 
 def unpack(world: World, air: Air, loop: asyncio.Runner) -> None:
@@ -148,23 +158,18 @@ class _Host:
             air.hands().cut()
 
 
-def _note(recording: Recording, world: World, began_s: int) -> dict:
-    """What the lamp cannot know: whose heart it was, and what others scored.
-
-    The night began `began_s` after the lamp was plugged in, which is where world time begins.
-    """
-    kind = "synthetic" if recording.synthetic else "recording"
-    note: dict = {
-        "source": {"heart": kind, "name": recording.name, "remarks": recording.remarks()}
-    }
-    if recording.stages:
-        note["reference"] = {
+def _reference(recording: Recording, world: World, began_s: int) -> dict:
+    """What others scored, beside a night that began `began_s` after the lamp was plugged in."""
+    if not recording.stages:
+        return {}
+    return {
+        "reference": {
             "stages": recording.stages,
             "at_s": world.lead_s + recording.stages_at_ms / 1000 - began_s,
             "by": recording.scored_by,
             "in_sample": _trained_on(recording.name),
         }
-    return note
+    }
 
 
 def _trained_on(name: str) -> bool:

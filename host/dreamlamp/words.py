@@ -4,6 +4,18 @@ from datetime import datetime, timedelta
 
 from lamp import names, wire
 
+SOURCE = {  # of a night that no lamp on a bedside saw
+    "synthetic": "SYNTHETIC: no human heart, no real finger",
+    "recording": "Real beats, simulated optics",
+    "virtual": "From a virtual lamp: no real finger",
+}
+
+
+def source_sentence(facts: dict) -> str:
+    """What is not real about the night; empty if all of it is."""
+    label, name = SOURCE.get(facts["source"].get("heart"), ""), facts["source"].get("name")
+    return f"{label} ({name})" if label and name else label
+
 
 def duration(minutes: float | None) -> str:
     """`7 h 05 min`, `40 min`, or a dash where there is none."""

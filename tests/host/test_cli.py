@@ -2,11 +2,14 @@
 
 import json
 import os
+import shlex
+import shutil
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from dreamlamp import cli
+from dreamlamp import cli, library, sim, terminal
+from dreamlamp.errors import DreamlampError
 from dreamlamp.sleeper import sleeper
 from lamp import wire
 from nightmaker import Maker, as_lived, keep
@@ -106,3 +109,74 @@ def test_sync_without_a_lamp_says_what_to_do(tmp_path, monkeypatch):
 def test_each_command_has_help(command):
     done = run(command, "--help")
     assert done.exit_code == 0 and "Usage" in done.output
+
+
+def test_night_refuses_a_folder_that_it_did_not_make_and_touches_nothing(tmp_path):
+    kept = tmp_path / "nights" / "3F2A-00007.night"
+    kept.parent.mkdir()
+    kept.write_bytes(b"dear")
+    done = run("night", "--out", tmp_path)
+    assert done.exit_code == 1 and "did not make" in done.stderr
+    assert kept.read_bytes() == b"dear" and os.listdir(tmp_path) == ["nights"]
+
+
+def test_two_virtual_lamps_do_not_live_in_one_folder(tmp_path):
+    with (
+        sim.claimed(tmp_path / "world", "mine"),
+        pytest.raises(DreamlampError, match="already"),
+        sim.claimed(tmp_path / "world", "mine"),
+    ):
+        pass
+    with sim.claimed(tmp_path / "world", "mine"):
+        pass  # free again
+
+
+@pytest.mark.parametrize("bus", ["unix:path=/nowhere/bus", "no address at all"])
+def test_sync_on_a_computer_without_bluetooth_is_one_line(tmp_path, monkeypatch, bus):
+    monkeypatch.delenv("DREAMLAMP_AIR", raising=False)
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus)
+    done = run("sync", "--library", tmp_path)
+    assert done.exit_code == 1 and "no Bluetooth here" in done.stderr
+    assert "Traceback" not in done.output and done.stderr.count("\n") < 4
+
+
+def test_a_hint_can_be_typed_as_it_stands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    hint = run("nights", "--library", "no where").output.split("`")[1]
+    program, *rest = shlex.split(hint)
+    assert shutil.which(program) and rest == ["sync", "--library", str(tmp_path / "no where")]
+    assert "--library" not in library.Library().typed("report")
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        (["--seed", "-1"], "--seed"),
+        (["--power-cut", "03:00+x"], "03:00+5"),
+        (["--power-cut", "03:00+-5"], "03:00+5"),
+        (["--finger-off", "01:00"], "01:00-02:00"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_usage_error(tmp_path, options, said):
+    done = run("night", *options, "--out", tmp_path / "out")
+    assert done.exit_code == 2 and said in done.stderr and not (tmp_path / "out").exists()
+
+
+def test_report_names_what_is_no_night_and_a_folder_that_is_not_there(folder, tmp_path):
+    (tmp_path / "prose.txt").write_text("It was a dark night.")
+    assert "not a night" in run("report", tmp_path / "prose.txt").stderr
+    done = run("report", "--library", folder, "-o", tmp_path / "no" / "page.html")
+    assert done.exit_code == 1 and "no folder" in done.stderr and not (tmp_path / "no").exists()
+
+
+def test_what_is_not_real_is_said_in_the_terminal(folder):
+    assert run("report", "--library", folder).output.startswith("SYNTHETIC")
+    keep(LIVED, folder, source={"heart": "recording", "name": "slp04.npz"})
+    said = run("report", "--library", folder).output
+    assert said.startswith("Real beats, simulated optics (slp04.npz)")
+
+
+def test_no_progress_is_drawn_where_nobody_sees_it(capsys):
+    with terminal.bars({}) as told:
+        told("night", 0.5)
+    assert capsys.readouterr().err == ""

@@ -205,3 +205,35 @@ def test_a_ppg_minute_is_read():
     made.frame(wire.PPG, buf[:end])
     (burst,) = nights.decode(made.raw(), 7).ppg
     assert (burst.first, burst.marks, list(burst.samples)) == (96, wire.M_LED, samples.tolist())
+
+
+def test_a_night_is_called_by_its_name_before_its_number(tmp_path):
+    raw = whole_night().raw()
+    for name in ("0004-00007", "3F2A-00004", "3F2A-00017"):
+        (tmp_path / f"{name}.night").write_bytes(raw)
+    held = Library(tmp_path)
+    assert held.find("0004").stem == "0004-00007" and held.find("4").stem == "3F2A-00004"
+    assert held.find("7").stem == "0004-00007" and held.find("0017").stem == "3F2A-00017"
+    with pytest.raises(NoSuchNight, match="3F2A-00004, 3F2A-00017"):
+        held.find("3F2A")
+
+
+def test_each_power_up_keeps_its_own_clock_and_the_log_s_wins(tmp_path):
+    made = Maker().boot(boot=3, second=100).epoch()
+    made.boot(wire.BOOT, boot=4, second=20).epoch().clock(boot=4, unix_s=5000, second=0).end()
+    noted = [
+        {"boot": b, "now_s": 0, "unix_s": u, "utc_offset_min": 0} for b, u in ((3, 1000), (4, 9))
+    ]
+    path = keep(made.raw(), tmp_path)
+    library.annotate(path, clocks=noted)
+    night = library.read(path)
+    assert night.began().timestamp() == 1100
+    assert night.seconds.tolist() == [0, 5020 - 1100]
+
+
+def test_a_lamp_that_came_back_twice_before_an_epoch_was_over_was_away_once():
+    made = Maker().boot(boot=3, second=100).epoch().epoch()
+    for boot in (4, 5, 6):
+        made.boot(wire.BOOT, boot=boot, second=20)
+    (hole,) = summarise(nights.decode(made.epoch().end().raw(), 7))["holes"]
+    assert hole["from_s"] == 60 and "unknown" in hole["why"]

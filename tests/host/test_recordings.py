@@ -169,3 +169,18 @@ def test_an_empty_or_wrong_file_is_refused(tmp_path, name, content, fault):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(BadRecording, match="no such file"):
         recordings.load(tmp_path / "nowhere.npz")
+
+
+def test_python_objects_are_refused_without_advice_to_trust_them(tmp_path):
+    file = npz(tmp_path / "a.npz", beats_t=np.array([{}], dtype=object))
+    with pytest.raises(BadRecording, match="Python objects") as error:
+        recordings.load(file)
+    assert "allow_pickle" not in str(error.value)
+
+
+def test_a_folder_is_named_as_one_and_the_home_is_known(tmp_path, monkeypatch):
+    with pytest.raises(BadRecording, match="is a folder"):
+        recordings.load(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    npz(tmp_path / "a.npz", beats_t=BEATS_S)
+    assert recordings.load("~/a.npz").name == "a.npz"

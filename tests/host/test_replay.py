@@ -186,3 +186,19 @@ def put_ppg(made, start, samples):
     struct.pack_into(wire.PPG_LAYOUT, buf, 0, 0, start, len(samples), 0)
     size = struct.calcsize(wire.PPG_LAYOUT)
     made.frame(wire.PPG, buf[: codec.pack_samples(samples, len(samples), buf, size)])
+
+
+def test_an_open_night_owes_no_beats_of_an_epoch_it_has_not_written():
+    made, _ = with_ppg()
+    at = [i for i, frame in enumerate(made.frames) if frame[0] == wire.EPOCH]
+    assert again(made.frames[: at[1]]).ok
+    closed = [*made.frames[: at[1]], *Maker().end().frames]
+    assert again(closed).wrong["heart"] > 10
+
+
+def test_a_damaged_log_is_compared_up_to_the_damage_and_said_to_be_damaged(made):
+    raw = bytearray(b"".join(made.frames))
+    raw[len(raw) // 2] ^= 1
+    verdict = replay.replay(nights.decode(bytes(raw), 7))
+    assert verdict.ok and 80 < verdict.epochs < 130
+    assert verdict.sentence().startswith("the log is damaged") and verdict.damaged_bytes

@@ -39,7 +39,11 @@ def test_no_colour_is_left_that_the_paper_cannot_change():
 
 @pytest.mark.parametrize(
     "heart, label",
-    [("synthetic", "SYNTHETIC"), ("recording", "The heart is real, the optics are simulated")],
+    [
+        ("synthetic", "SYNTHETIC"),
+        ("recording", "Real beats, simulated optics"),
+        ("virtual", "From a virtual lamp"),
+    ],
 )
 def test_what_is_not_real_is_labelled(heart, label):
     page = page_of(LIVED, {"source": {"heart": heart, "name": "x"}})
