@@ -221,17 +221,25 @@ def _replay_heart(night: Night, verdict: Verdict) -> None:
             again.next_epoch(EPOCH_MS)
             epochs += 1
     found += _beats_of(again.beats, epochs * EPOCH_MS)
-    logged = _logged_beats(night)
-    if not night.end and len(night) < SPAN_EPOCHS:
-        found = found[: len(logged)]  # the epoch of the rest was not yet written
+    written = _first_stretch(night)
+    logged = _logged_beats(night, written)
+    if written < SPAN_EPOCHS:
+        found = found[: len(logged)]  # the epoch of the rest was not, or never, written
     for i, beat in enumerate(found):
         verdict.compare("heart", f"beat {i}", logged[i] if i < len(logged) else None, beat)
     verdict.heart_beats = len(found)
 
 
-def _logged_beats(night: Night) -> list[tuple[int, int, int]]:
+def _first_stretch(night: Night) -> int:
+    """How many epochs the heart that began the night wrote; after a boot it is another's."""
+    if len(night.boots) > 1:
+        return min(len(night), night.boots[1].epoch)
+    return len(night)
+
+
+def _logged_beats(night: Night, written: int) -> list[tuple[int, int, int]]:
     """(ms since the night's start, interval, flag) of each logged beat of its first minutes."""
-    held = night.beats[:SPAN_EPOCHS]
+    held = night.beats[: min(written, SPAN_EPOCHS)]
     return [beat for k, beats in enumerate(held) for beat in _beats_of(beats, k * EPOCH_MS)]
 
 

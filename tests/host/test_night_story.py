@@ -7,6 +7,7 @@ from array import array
 from pathlib import Path
 
 import pytest
+from dreamlamp import nights, replay
 from lamp import night, wire
 from lamp.nightlog import NightLog
 
@@ -245,3 +246,21 @@ def test_what_a_rescue_did_is_in_the_log(monkeypatch):
     lamp.wear(2)
     codes = [f[2] for f in lamp.frames(1) if f[0] == wire.EVENT]
     assert [c for c in codes if c != wire.WORN] == [wire.RESCUE, wire.LIGHT_OFF, wire.SETTLED]
+
+
+@pytest.mark.parametrize("seconds", [20, 50, 200])
+def test_a_night_cut_early_is_replayed_without_a_false_alarm(seconds):
+    lamp = Lamp()
+    lamp.night.begin()
+    for _ in range(seconds * 5):
+        buf = array("i", [PULSE[(lamp.samples + i) % len(PULSE)] for i in range(10)])
+        lamp.samples += 10
+        lamp.night.feed(buf, 10, 0, 0, lamp.samples // 50)
+    lamp = lamp.again()
+    lamp.wear(5)
+    lamp.night.button()
+    raw = bytearray(100_000)
+    n = lamp.log.read(1, 0, memoryview(raw))
+    verdict = replay.replay(nights.decode(bytes(raw[:n]), 1))
+    assert verdict.ok, verdict.as_json()
+    assert verdict.heart_beats > 40 or seconds < 60
