@@ -223,7 +223,7 @@ def _replay_heart(night: Night, verdict: Verdict) -> None:
     found += _beats_of(again.beats, epochs * EPOCH_MS)
     written = _first_stretch(night)
     logged = _logged_beats(night, written)
-    if written < SPAN_EPOCHS:
+    if written < SPAN_EPOCHS and (len(night.boots) > 1 or not night.end):
         found = found[: len(logged)]  # the epoch of the rest was not, or never, written
     for i, beat in enumerate(found):
         verdict.compare("heart", f"beat {i}", logged[i] if i < len(logged) else None, beat)
