@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from dreamlamp.sim import Scenario, World
 from dreamlamp.sleeper import sleeper
 
 NIGHTS = {seed: sleeper(seed) for seed in (1, 2, 3)}
@@ -56,3 +57,14 @@ def test_a_loop_is_six_surges_in_the_second_half_and_nothing_else_changes():
         for n in (plain, looped)
     ]
     assert 9 < rate[1] - rate[0] < 20
+
+
+def test_a_world_is_kept_for_the_same_heart_and_begun_anew_for_another(tmp_path):
+    World(tmp_path, sleeper(1), Scenario())
+    (tmp_path / "nvs.json").write_text("lived")
+    World(tmp_path, sleeper(1), Scenario())
+    assert (tmp_path / "nvs.json").read_text() == "lived"
+    (tmp_path / "flash.bin").touch()
+    World(tmp_path, sleeper(2), Scenario())
+    assert (tmp_path / "nvs.json").read_text() != "lived"
+    assert not (tmp_path / "flash.bin").exists()
