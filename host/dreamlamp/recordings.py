@@ -25,6 +25,7 @@ GAP_S = 5  # longest believable pause between beats of a sleeper; beyond it the 
 DOUBLE_MS = 200  # two detections closer than this are one beat (refractory time of the ventricle)
 MEDIAN_MS = (300, 2000)  # 200 to 30 beats a minute
 SHORTEST_MIN = 10
+LONGEST_H = 24
 STAGES = {0: "W", 1: "N1", 2: "N2", 3: "N3", 4: "R"}
 WFDB = (".ecg", ".qrs", ".atr")  # best first: audited, machine, reference annotations
 RR_COLUMN = re.compile(r"\b(rr|r-r|ibi|nn|rr_?interval|beat interval|interval)\b", re.I)
@@ -95,7 +96,7 @@ def _from_npz(path: Path) -> Recording:
     try:
         with np.load(path, allow_pickle=False) as held:
             data = {key: held[key] for key in held.files}
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError, TypeError) as error:
         objects = "allow_pickle" in str(error)
         why = "it holds Python objects instead of numbers" if objects else error
         raise BadRecording(path, f"not a readable npz file ({why})") from None
@@ -106,7 +107,7 @@ def _from_npz(path: Path) -> Recording:
     if times.ndim != 1 or times.dtype.kind not in "iuf":
         raise BadRecording(path, "`beats_t` is not a list of numbers")
     stages = None
-    if data.get("stage") is not None and data["stage"].ndim == 1:
+    if "stage" in data and data["stage"].ndim == 1 and data["stage"].dtype.kind in "iu":
         stages = [STAGES.get(int(code), "unscored") for code in data["stage"]]
     meta = _meta(data.get("meta"))
     return _checked(
@@ -120,9 +121,10 @@ def _from_npz(path: Path) -> Recording:
 
 def _meta(value) -> dict:
     try:
-        return json.loads(str(value))
+        meta = json.loads(str(value))
     except ValueError:
         return {}
+    return meta if isinstance(meta, dict) else {}
 
 
 def _from_wfdb(path: Path) -> Recording:
@@ -271,6 +273,9 @@ def _checked(path: Path, seconds: np.ndarray, **more) -> Recording:
     back = np.flatnonzero(np.diff(seconds) < 0)
     if back.size:
         raise BadRecording(path, f"beat times go backwards after beat {back[0]}")
+    if seconds[-1] > LONGEST_H * 3600:
+        hours = seconds[-1] / 3600
+        raise BadRecording(path, f"the last beat is at {hours:.0f} h: one night is wanted")
     times = np.round(seconds * 1000).astype(np.int64)
     keep = _without_doubles(times)
     beats = times[keep]

@@ -184,3 +184,21 @@ def test_a_folder_is_named_as_one_and_the_home_is_known(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     npz(tmp_path / "a.npz", beats_t=BEATS_S)
     assert recordings.load("~/a.npz").name == "a.npz"
+
+
+def test_a_month_of_beats_or_a_clock_is_no_night(tmp_path):
+    for start in (31 * 86400.0, 1e12):
+        file = tmp_path / "long.npz"
+        np.savez(file, beats_t=start + np.arange(3000.0))
+        with pytest.raises(recordings.BadRecording, match="one night is wanted"):
+            recordings.load(file)
+
+
+def test_odd_company_of_the_beats_is_left_aside(tmp_path):
+    file = tmp_path / "odd.npz"
+    stage = np.array([0.0, np.nan, 5.0])
+    np.savez(file, beats_t=np.arange(3000.0), stage=stage, meta=np.array("[1, 2]"))
+    assert recordings.load(file).stages is None
+    (tmp_path / "bare.npz").write_bytes(b"\x93NUMPY")
+    with pytest.raises(recordings.BadRecording):
+        recordings.load(tmp_path / "bare.npz")
