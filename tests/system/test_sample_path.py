@@ -1,0 +1,67 @@
+"""A night's whole sample path, `Night.feed`, allocates nothing between epochs, on both builds."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from dreamlamp import build
+
+from tools import micropython
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = """
+import gc, io, sys
+sys.path[:0] = [%(made)r, %(made)r + "/sim", %(both)r]
+from array import array
+from flash import Flash, Sectors
+from lamp import night, wire
+from lamp.nightlog import NightLog
+from pulse import light, steady
+
+class Settings(dict):
+    def set(self, key, value):
+        self[key] = value
+        return True
+
+pulse = array("i", [light(ms, steady(1000, 10)) for ms in range(2000, 8000, 20)])
+flash = Flash(%(flash)r)
+story = night.Night(NightLog(Sectors(flash)), Settings(), 50, 1, 1)
+story.begin()
+buf = array("i", [0] * 10)
+grew = 0
+for burst in range(900):  # 0.2 s each: three minutes, the raw first one among them
+    at = burst * 10 %% len(pulse)
+    for i in range(10):
+        buf[i] = pulse[at + i]
+    now_s = burst // 5
+    closes = now_s >= story.due_s
+    gc.collect()
+    gc.disable()
+    before = gc.mem_alloc()
+    story.feed(buf, 10, 0, 0, now_s)
+    after = gc.mem_alloc()
+    gc.enable()
+    if burst > 500 and not closes:
+        grew += after - before
+print("grew", grew, "worn", story.heart.worn(), "epochs", story.epoch.index)
+"""
+
+
+@pytest.mark.parametrize("bits", [64, 32])
+def test_feeding_a_night_allocates_nothing_between_epochs(tmp_path, bits):
+    try:
+        found = micropython.find(bits)
+    except micropython.Missing as why:
+        pytest.skip(str(why))
+    made = build.compiled(bits, ROOT / "build" / "firmware", ROOT / "firmware" / "sim")
+    code = SCRIPT % {
+        "made": str(made),
+        "both": str(ROOT / "tests" / "both"),
+        "flash": str(tmp_path / "flash.bin"),
+    }
+    done = subprocess.run(
+        [*found, "-X", "heapsize=600k", "-c", code], capture_output=True, text=True, timeout=120
+    )
+    said = done.stdout.split()
+    assert said[:4] == ["grew", "0", "worn", "True"], done.stdout + done.stderr
+    assert int(said[5]) == 5
