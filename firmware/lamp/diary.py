@@ -90,7 +90,7 @@ class Diary:
         self.ppg_sent = self.ppg_n = self.ppg_marks = 0
 
     def end_ppg(self):
-        """Keep no more of them: their epoch will not be logged."""
+        """Keep no more of them; what waits is dropped, for its epoch will not be logged."""
         self.ppg_sent = _PPG_SAMPLES
         self.ppg_n = 0
 
@@ -103,7 +103,7 @@ class Diary:
             return
         if lost:
             self._flush_ppg(index)
-            self.ppg_sent = _PPG_SAMPLES
+            self.end_ppg()
             return
         if marks or self.ppg_marks or self.ppg_n + n > _PPG_BLOCK:  # a marked burst stands alone
             self._flush_ppg(index)

@@ -20,7 +20,6 @@ CONTROL_UUID = BASE_UUID % 0x0002  # host writes a request, lamp notifies its an
 DATA_UUID = BASE_UUID % 0x0003  # lamp notifies the bytes of a night
 DEVICE_INFORMATION = const(0x180A)
 SOFTWARE_REVISION = const(0x2A28)
-MODEL_NUMBER = const(0x2A24)
 CURRENT_TIME_SERVICE = const(0x1805)
 CURRENT_TIME = const(0x2A2B)
 HEART_RATE_SERVICE = const(0x180D)

@@ -1,17 +1,10 @@
 """The lock: nobody in, and nobody's bond lost, unless the window is open."""
 
+from fakes import Settings
 from lamp import bonds
 
 OWNER, FRIEND, STRANGER = (bytes((i,)) * bonds.ADDRESS for i in (1, 2, 3))
 OURS, THEIRS = b"o" * 80, b"t" * 60
-
-
-class Settings(dict):
-    def set(self, key, value):
-        if value is None:
-            self.pop(key, None)
-        else:
-            self[key] = value
 
 
 def paired(*keys):

@@ -3,6 +3,7 @@
 import hashlib
 import struct
 
+from fakes import Settings
 from lamp import names, server, wire
 
 FRIEND = (True, True, True)
@@ -62,14 +63,6 @@ class Clock:
 
     def now_s(self):
         return self.now
-
-
-class Settings(dict):
-    def set(self, key, value):
-        if value is None:
-            self.pop(key, None)
-        else:
-            self[key] = value
 
 
 def made():
