@@ -249,8 +249,10 @@ async def run(board):
         n = sensor.read_into(buf)
         night.epoch.led, night.epoch.temp_c = sensor.led, sensor.temp_c
         night.feed(buf, n, sensor.marks, sensor.lost, clock.now_s())
-        if board.button.held():
-            board.link.open_window()
+        board.link.notify_heart(night.heart.beats)
+        held = board.button.held()
+        if held:
+            board.link.open_window(held > 1)
         elif board.button.taken():
             night.button()
         board.watchdog.feed()
