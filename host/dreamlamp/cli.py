@@ -21,6 +21,7 @@ COMMANDS = {
     "report": "nights",
     "why": "nights",
     "replay": "nights",
+    "bonds": "bonds",
     "night": "virtual",
     "sim": "virtual",
 }
