@@ -208,6 +208,9 @@ FIRST = const(2)  # first beat after a break: no interval
 M_LOST = const(1)  # samples were lost before it
 M_LED = const(2)  # the LED current changed in it
 M_FAULT = const(4)  # the bus failed before it
+M_LEADOFF = const(8)  # an electrode was off
+
+EEG_BANDS = const(6)  # delta theta alpha sigma beta gamma
 
 
 class Epoch:
@@ -223,6 +226,7 @@ class Epoch:
 
     def __init__(self):
         self.hr_x10 = array("h", [0] * BINS)  # mean heart rate of each 5 s bin, bpm x10; 0 absent
+        self.eeg = bytearray(EEG_BANDS)  # 8 log2(uV^2/Hz) + 80; 0 absent
         self.clear(0)
 
     def clear(self, index):
@@ -249,6 +253,8 @@ class Epoch:
         self.motion = -1  # counts; -1 not measured
         for i in range(BINS):
             self.hr_x10[i] = 0
+        for i in range(EEG_BANDS):
+            self.eeg[i] = 0
 
     def pack_into(self, buf, offset):
         """Write the record's `SIZE` bytes at `offset`."""
