@@ -69,7 +69,7 @@ def test_an_electrode_that_is_off_a_still_input_and_a_railed_one_are_not_worn():
         epoch = told(samples)
         assert epoch.flags == why and epoch.quality == 0 and not any(epoch.eeg)
     sense, epoch = eeg.Eeg(125), wire.Epoch()
-    for at in range(0, 3750, 30):
+    for _ in range(0, 3750, 30):
         sense.feed(noise(30, 60), 30, wire.M_LEADOFF, 0)
     sense.close(epoch, 30000)
     assert not epoch.flags & wire.F_WORN and not any(epoch.eeg)
