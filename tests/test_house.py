@@ -56,6 +56,7 @@ OWNER = {
     "click": "cli commands/",
     "rich": "terminal",
     "wfdb": "recordings",
+    "pyrage": "sealed",
 }
 
 

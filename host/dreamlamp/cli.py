@@ -21,6 +21,7 @@ COMMANDS = {
     "report": "nights",
     "why": "nights",
     "replay": "nights",
+    "library": "library",
     "night": "virtual",
     "sim": "virtual",
 }
