@@ -156,9 +156,8 @@ WOKE = const(11)
 NO_RESPONSE = const(12)
 LIGHT_OFF = const(13)  # a: highest level (L*), b: seconds since it rose, c: reason
 MODE_SET = const(14)  # a: mode
-CLOCK_SET = const(15)
-SYNC_BEGAN = const(16)
-FLASH_FAULT = const(17)  # a: sector, b: retries
+SYNC_BEGAN = const(16)  # a host asked for the bytes of a night
+FLASH_FAULT = const(17)  # a: programs and erases that did not stick, since boot
 DAWN = const(18)  # a: level (L*), b: seconds to the deadline, c: 0, or why it cannot come (WHY_*)
 
 # why the light stays dark or goes dark: value c of REFUSED_RESCUE, LIGHT_OFF
