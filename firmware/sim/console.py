@@ -40,7 +40,7 @@ def flashed(folder):
 def aside(folder):
     """Move the computer's files out of the chip's way; return the new name of `folder`."""
     vfs.umount("/")
-    vfs.mount(vfs.VfsPosix("/"), HOST)
+    vfs.mount(vfs.VfsPosix(), HOST)
     sys.path[:] = ["", ".frozen", "/lib"]
     return HOST + folder
 

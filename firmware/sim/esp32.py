@@ -149,7 +149,7 @@ class Partition:
         ]
 
     def info(self):
-        return (*self._row, False)
+        return tuple(self._row) + (False,)  # noqa: RUF005
 
     def readblocks(self, block, buf, offset=0):
         time.charge_us(20 + len(buf) * _READ_US_PER_KB // 1024)

@@ -32,24 +32,23 @@ _before = gc.mem_alloc()
 _spare = [bytearray(8192)]  # to write state.json with when the firmware has eaten its memory
 import asyncio  # noqa: E402, F401
 
-import console  # noqa: E402
-import world  # noqa: E402
-
-flashed = len(sys.argv) == 2 and sys.argv[1] != "--share" and console.flashed(sys.argv[1])
-if flashed:
-    world.load(console.aside(sys.argv[1]))
-elif sys.argv[1] != "--share":
-    world.load(sys.argv[1])
 import time  # noqa: E402
 
+import console  # noqa: E402
 import esp32  # noqa: E402, F401
 import machine  # noqa: E402
+import world  # noqa: E402
 
 try:
     import bluetooth  # noqa: F401
 except ImportError:
     pass
 
+flashed = len(sys.argv) == 2 and sys.argv[1] != "--share" and console.flashed(sys.argv[1])
+if flashed:
+    world.load(console.aside(sys.argv[1]))
+elif sys.argv[1] != "--share":
+    world.load(sys.argv[1])
 sensor = machine.chip()
 gc.collect()
 

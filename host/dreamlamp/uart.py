@@ -89,7 +89,7 @@ class Uart:
         except OSError:
             data = b""
         if data:
-            self._hear(b"".join(self.clients[client].filter(serial.iterbytes(data))))
+            self._hear(b"".join(self.clients[client].filter(data)))
         else:
             self.selector.unregister(client)
             self._gone(client)
