@@ -105,6 +105,12 @@ class Library:
             raise NoSuchNight(f"{wanted!r} could be {names}: say which")
         return found[0]
 
+    @classmethod
+    def around(cls, path: Path) -> "Library":
+        """The library in which a night's file lies."""
+        folder = path.absolute().parent
+        return cls(folder.parents[1] if folder.parent.name == cls.OTHERS else folder)
+
     def belongings(self, path: Path) -> list[Path]:
         """The files that exist because of the night in `path`: bytes, note, page, half of one."""
         return [file for end in ENDINGS if (file := path.with_suffix(end)).is_file()]

@@ -86,7 +86,7 @@ def nights(wanted, sort, reverse, last, folder: Path | None, as_json: bool) -> N
     if as_json:
         show_json(found)
     elif found:
-        out.print(terminal.listing(found))
+        terminal.listing(found)
     elif held.paths(wanted.person):
         out.print("No night is like that.")
     else:
