@@ -55,6 +55,7 @@ OWNER = {
     "pyarrow": "parquet",
     "dask": "study",
     "distributed": "study",
+    "pyrage": "sealed",
 }
 
 

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from . import library, recordings
+from . import library, recordings, sealed
 from .errors import DreamlampError
 from .judge import transcribe
-from .nights import decode
 
 
 @dataclass(frozen=True)
@@ -41,27 +40,29 @@ def bring(
 
     `began`: the clock at its start, where the file does not tell it.
     """
-    folder = held.folder_of(person)
+    if not library.PERSON.fullmatch(person):
+        raise DreamlampError(f"{person!r} cannot be part of a file's name: use letters and digits")
     if file.suffix == ".night":
-        name, raw, note = file.stem, *_of_a_lamp(file)
+        name, raw, note = file.stem.rpartition("@")[2], *_of_a_lamp(file)
         sha, remarks = note["sha256"], []
     else:
         found = recordings.load(file)
         sha, remarks = hashlib.sha256(file.read_bytes()).hexdigest(), found.remarks()
     known = _known(held, person, sha)
     if known:
-        return Brought(file, held.name(known), known=True)
+        return Brought(file, known.stem, known=True)
     if file.suffix != ".night":
         number = 1 + max((library.number(p) for p in held.paths(person)), default=0)
         name = f"{_plain(file.stem)}-{number:05d}"
         raw, note = _of_a_recording(found, number, began or found.began)
-    path = folder / f"{name}.night"
+    path = held.folder / f"{person}@{name}.night"
     if path.exists():
         raise DreamlampError(f"{path} is another night of that name: delete one of the two")
     note["imported"] = {"file": file.name, "sha256": sha}
-    library.store(path.with_suffix(".json"), json.dumps(note, indent=1).encode())
-    library.store(path, raw)  # last: a night without its note would be another's
-    return Brought(file, held.name(path), tuple(remarks))
+    with sealed.alone(held.folder):
+        sealed.put(path.with_suffix(".json"), json.dumps(note, indent=1).encode())
+        sealed.write(path, raw)
+    return Brought(file, path.stem, tuple(remarks))
 
 
 def _of_a_recording(
@@ -82,9 +83,8 @@ def _of_a_lamp(file: Path) -> tuple[bytes, dict]:
     """The bytes of a night, checked, and the note beside it; a small one if there is none."""
     if not file.is_file():
         raise DreamlampError(f"{file}: there is no such file")
-    library.read(file)
-    raw, note = library.load(file), library.read_note(file)
-    decode(raw, library.number(file))
+    library.read(file)  # it is one, and whole
+    raw, note = sealed.read(file), library.read_note(file)
     return raw, {"sha256": hashlib.sha256(raw).hexdigest(), **note}
 
 

@@ -207,22 +207,18 @@ def opened(held: library.Library, told: Told = lambda what, share: None) -> Iter
 
 def _stamps(held: library.Library) -> Iterator[tuple[str, tuple[str, Path]]]:
     """Name of each night: (what changes when its files do, its file)."""
-    for person in ("", *held.people()):
-        folder = held.folder_of(person) if person else held.folder
-        if not folder.is_dir():
+    if not held.folder.is_dir():
+        return
+    with os.scandir(held.folder) as entries:
+        seen = {e.name: e for e in entries if e.name.endswith((".night", ".json"))}
+    for file, entry in seen.items():
+        if not file.endswith(".night"):
             continue
-        with os.scandir(folder) as entries:
-            seen = {e.name: e for e in entries if e.name.endswith((".night", ".json"))}
-        for file, entry in seen.items():
-            if not file.endswith(".night"):
-                continue
-            stat, beside = entry.stat(), seen.get(file[:-5] + "json")
-            note = beside.stat() if beside else None
-            stamp = f"{stat.st_mtime_ns} {stat.st_size}"
-            if note:
-                stamp += f" {note.st_mtime_ns} {note.st_size}"
-            name = f"{person}/{file[:-6]}" if person else file[:-6]
-            yield name, (stamp, Path(entry.path))
+        stat, beside = entry.stat(), seen.get(file[:-5] + "json")
+        stamp = f"{stat.st_mtime_ns} {stat.st_size}"
+        if beside:
+            stamp += f" {beside.stat().st_mtime_ns} {beside.stat().st_size}"
+        yield file[:-6], (stamp, Path(entry.path))
 
 
 def _rows(jobs: list[tuple[str, str, Path]]) -> Iterator[tuple[tuple, tuple]]:
@@ -236,7 +232,7 @@ def _rows(jobs: list[tuple[str, str, Path]]) -> Iterator[tuple[tuple, tuple]]:
 def _row(job: tuple[str, str, Path]) -> tuple[tuple, tuple]:
     """One night's row, and its (facts, sleep)."""
     name, stamp, path = job
-    person = name.rpartition("/")[0]
+    person = library.person_of(name)
     try:
         night = library.read(path)
         facts = summarise(night)

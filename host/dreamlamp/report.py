@@ -28,7 +28,7 @@ def write(night: Night, path: Path, replayed: str = "") -> dict:
     """Write the page to `path`, whole or not at all; return the facts that are on it."""
     facts = summarise(night)
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".new")  # goes with the night if it is deleted
+    half = path.with_name(path.name + ".new")
     half.write_text(page(night, facts, replayed), encoding="utf-8")
     half.replace(path)
     return facts

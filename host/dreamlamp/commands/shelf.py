@@ -24,15 +24,14 @@ def delete(night: str, folder: Path | None, yes: bool, as_json: bool) -> None:
 
     \b
     dreamlamp delete 12
-    dreamlamp delete anna/3F2A-00012 --yes
+    dreamlamp delete anna@3F2A-00012 --yes
     """
     path = library.Library(folder).find(night)
-    held = library.Library.around(path)
-    name = held.name(path)
-    files = ", ".join(file.name for file in held.belongings(path))
+    held, name = library.Library(path.parent), path.stem
+    files = ", ".join(file.name for file in library.belongings(path))
     if not yes:
         click.confirm(f"Delete {name} ({files}) for good?", abort=True, err=True)
-    gone = held.delete(path)
+    gone = library.delete(path)
     with index.opened(held) as known:
         known.forget(name)
     if as_json:
@@ -67,7 +66,6 @@ def import_(files, person: str, began: str | None, folder: Path | None, as_json:
 
     moment = _moment(began)
     held = library.Library(folder)
-    held.folder_of(person)
     found, failed = [], []
     with terminal.bars({"import": "importing"}) as told:
         for count, file in enumerate(files, 1):
