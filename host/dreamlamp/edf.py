@@ -24,7 +24,8 @@ MISSING = -1  # no such half minute, no such beat; not the temperature's, see be
 NO_TEMPERATURE = -128
 # column of nights.COLUMNS: label, unit, physical value of one count
 SIGNALS = {
-    "stage": ("Stage", "", 1), "confidence": ("Confidence", "%", 1), "quality": ("Quality", "%", 1),
+    "stage": ("Stage", "", 1), "confidence": ("Confidence", "%", 1),
+    "quality": ("Quality", "%", 1),
     "hr_bpm_x10": ("Heart rate", "bpm", 0.1), "rmssd_ms": ("RMSSD", "ms", 1),
     "base_bpm": ("Baseline", "bpm", 1), "score": ("Loop score", "%", 1),
     "cycle": ("Loop cycle", "%", 1), "hold": ("Loop hold", "%", 1), "lag_s": ("Loop lag", "s", 1),
@@ -106,7 +107,9 @@ def intervals(night: Night, size: int) -> np.ndarray:
 def annotations(night: Night, facts: dict) -> list[tuple[float, float | None, str]]:
     """(onset s, duration s, text) of the stages, the holes and the events."""
     found: list[tuple[float, float | None, str]] = []
-    for _, run in groupby(range(len(night)), lambda i: (night.stages[i], night.seconds[i] - i * 30)):
+    for _, run in groupby(
+        range(len(night)), lambda i: (night.stages[i], night.seconds[i] - i * 30)
+    ):
         members = list(run)
         first, text = members[0], TEXTS[night.stages[members[0]]]
         found.append((float(night.seconds[first]), float(len(members) * wire.EPOCH_S), text))

@@ -70,10 +70,10 @@ def again(night: Night, settings: Settings) -> Night:
     born = {boot.epoch: k for k, boot in enumerate(night.boots)}
     baselines = _baselines(night)
     epoch = wire.Epoch()
-    stager, detector = None, None
+    stager, detector = staging.Stager(), loops.Loops()
     with _in_force(settings):
         for i, index in enumerate(night.epochs["index"].tolist()):
-            if stager is None or index in born:
+            if i == 0 or index in born:
                 stager = staging.Stager(settings.smooth)
                 known = baselines[born.get(index, 0)] if settings.learned else b""
                 detector = loops.Loops(known or None, settings.shift)
@@ -163,8 +163,6 @@ def _epochs(times: np.ndarray) -> Iterator[Beats]:
             first = ibi[i] > BREAK_MS
             beats.t_ms[beats.n] = int(times[i]) - k * EPOCH_MS
             beats.ibi_ms[beats.n] = 0 if first else int(ibi[i])
-            beats.flag[beats.n] = (
-                wire.FIRST if first else wire.NN if normal else wire.ARTEFACT
-            )
+            beats.flag[beats.n] = wire.FIRST if first else wire.NN if normal else wire.ARTEFACT
             beats.n += 1
         yield beats

@@ -2,10 +2,10 @@
 
 Takes `.npz` with `beats_t` (seconds), CSV or text of RR intervals as chest-strap apps export them
 (ms or s; header or none; comma, semicolon, tab or blank; decimal comma; time stamps or none),
-EDF (see edf.py) and WFDB annotations. Refuses, with one sentence that names the file and the fault, what cannot be a
-heart: negative, missing or unsorted times, a wrong, empty or too short file. Where no beat is
-found for more than `GAP_S` there is no pulse: such gaps are kept, named, and played as a finger
-without pulse. Knows no lamp.
+EDF (see edf.py) and WFDB annotations. Refuses, with one sentence that names the file and the
+fault, what cannot be a heart: negative, missing or unsorted times, a wrong, empty or too short
+file. Where no beat is found for more than `GAP_S` there is no pulse: such gaps are kept and named.
+Knows no lamp.
 """
 
 import csv

@@ -46,8 +46,9 @@ def delete(night: str, folder: Path | None, yes: bool, as_json: bool) -> None:
 @click.argument("files", nargs=-1, required=True, metavar="FILE...",
                 type=click.Path(path_type=Path))  # fmt: skip
 @click.option("--as", "person", required=True, metavar="NAME", help="Whose nights these are.")
-@click.option("--began", metavar="WHEN",
-              help="Clock at the start, where the file does not tell it: 2026-03-01T23:10.")  # fmt: skip
+@click.option(
+    "--began", metavar="WHEN", help="Its first moment, if it does not say: 2026-03-01T23:10"
+)
 @where
 @as_json
 def import_(files, person: str, began: str | None, folder: Path | None, as_json: bool) -> None:
@@ -74,8 +75,8 @@ def import_(files, person: str, began: str | None, folder: Path | None, as_json:
             except DreamlampError as error:
                 failed.append(str(error))
             told("import", count / len(files))
-    for error in failed:
-        err.print(f"dreamlamp: {error}", style="red", soft_wrap=True)
+    for fault in failed:
+        err.print(f"dreamlamp: {fault}", style="red", soft_wrap=True)
     if as_json:
         show_json([each.as_dict() for each in found])
     else:
