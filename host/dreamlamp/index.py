@@ -255,8 +255,8 @@ def _row(job: tuple[str, str, Path]) -> tuple[tuple, tuple]:
     except sealed.Locked:
         raise
     except (DreamlampError, OSError, ValueError, LookupError, TypeError) as error:
-        values = {"name": name, "person": person, "stamp": stamp, "error": str(error)}
-        return tuple(values.get(key) for key in NAMES), ("{}", b"")
+        bad = {"name": name, "person": person, "stamp": stamp, "error": str(error)}
+        return tuple(bad.get(key) for key in NAMES), ("{}", b"")
     values: dict = {
         **facts, **facts["statistics"], **facts["heart"],
         "name": name, "person": person, "stamp": stamp, "error": None,

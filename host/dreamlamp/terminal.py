@@ -1,7 +1,7 @@
 """A night in the terminal: a short hypnogram and the plain facts. Knows rich and no page."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from lamp import wire
@@ -96,7 +96,7 @@ def reason(found: dict) -> str:
     )
 
 
-def listing(rows: Sequence[Mapping]) -> None:
+def listing(rows: Sequence) -> None:
     """Print rows of the index as a table; durations in hours and minutes."""
     table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
     for name in ("night", "began", "worn", "asleep", "REM", "loops", "ended by", "heart"):
