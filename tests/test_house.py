@@ -51,6 +51,7 @@ OWNER = {
     "click": "cli commands/",
     "rich": "terminal",
     "wfdb": "recordings",
+    "cryptography": "bundle",
 }
 
 

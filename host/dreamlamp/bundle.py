@@ -30,7 +30,7 @@ LICENCES = {
     "CC0-1.0": "No rights kept: anybody may do anything with it.",
     "CC-BY-4.0": "Anybody may use and change it, saying where it comes from.",
     "CC-BY-SA-4.0": "The same, and what is made of it has to be as free.",
-    "CC-BY-NC-4.0": "Anybody may use and change it, saying where it comes from, and not for money.",
+    "CC-BY-NC-4.0": "The same as CC-BY-4.0, but not for money.",
 }
 CONSENT = (
     "I dreamt this, and I am an adult. I have seen everything that is in this file. I give it "

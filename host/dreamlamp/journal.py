@@ -1,4 +1,4 @@
-"""The dream journal: one small file an entry, readable by its owner alone, in the library's folder.
+"""The dream journal: one small file an entry, for its owner alone, in the library's folder.
 
 An entry is text with what its dreamer says of it; one that was started from an event of a night
 carries that event's trace. The index for searching is made in memory each time (FTS5) and never
@@ -178,7 +178,8 @@ def _check(entry: Entry) -> None:
         value = getattr(entry, name)
         if value is not None and not low <= value <= high:
             raise JournalError(f"{name} is a number from {low} to {high}")
-    entry.tags = list(dict.fromkeys(" ".join(t.casefold().split()) for t in entry.tags if t.strip()))
+    tags = (" ".join(tag.casefold().split()) for tag in entry.tags)
+    entry.tags = list(dict.fromkeys(tag for tag in tags if tag))
 
 
 def _matches(entries: list[Entry], words: str) -> list[tuple[Entry, str]]:
@@ -190,7 +191,8 @@ def _matches(entries: list[Entry], words: str) -> list[tuple[Entry, str]]:
     index = sqlite3.connect(":memory:")
     index.execute("PRAGMA temp_store=MEMORY")
     index.execute(
-        "CREATE VIRTUAL TABLE dreams USING fts5(text, tags, tokenize='unicode61 remove_diacritics 2')"
+        "CREATE VIRTUAL TABLE dreams USING "
+        "fts5(text, tags, tokenize='unicode61 remove_diacritics 2')"
     )
     rows = ((i, e.text, " ".join(e.tags)) for i, e in enumerate(entries))
     index.executemany("INSERT INTO dreams(rowid, text, tags) VALUES (?, ?, ?)", rows)

@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass
 
 CUT = "[…]"
-WORD = re.compile(r"[^\W\d_](?:[\w'’-]*\w)?")
+CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
+WORD = re.compile(rf"[^\W\d_](?:[\w'{CURLY}-]*\w)?")
 PATTERNS = (
     ("address of e-mail", re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
     ("address on the web", re.compile(r"(?:https?://|www\.)\S*[\w/]")),
@@ -18,26 +19,27 @@ PATTERNS = (
     ("telephone", re.compile(r"(?<!\w)\+?\d(?:[\s()/.-]{0,2}\d){6,}")),
     ("number", re.compile(r"\b\d+(?:[.,:]\d+)*(?:st|nd|rd|th)?\b")),
 )
-PLACE = frozenset("in at from to near towards through into of".split())
-OPENS = re.compile(r"[.!?…\n][\s\"'“”‘’«»()\[\]]*$")  # a sentence ends before this
+PLACE = frozenset(("in", "at", "from", "to", "near", "towards", "through", "into", "of"))
+OPENS = re.compile(r"[.!?…\n][^\w.!?…,;:-]*$")  # a sentence ends before this
 # words that begin sentences and name nobody
-COMMON = frozenset(
-    """i i'm i'd i've i'll a about above across after again against all almost along already also
-    although always am among an and another any anyone anything are around as at away back be because
-    been before behind being below beneath beside between both but by can could did do does
-    down during each either else even ever every everybody everyone everything except far few
-    finally first for from god had half has have he he's her here hers herself him himself his how
-    however if in inside instead into is it it's its itself just last later least less like little
-    many maybe me meanwhile mine more most mother much my myself near neither never next no nobody
-    none nor not nothing now of off often oh ok on once one only or other our ours out outside over
-    people perhaps please quite rather really same several she she's should since so some somebody
-    somehow someone something sometimes somewhere soon still such suddenly that that's the their
-    theirs them themselves then there there's these they they're this those though three through
-    till to today together tomorrow tonight too toward towards two under until up upon us very was
-    we we're well were what what's whatever when whenever where wherever which while who whoever
-    whom whose why will with within without would yes yesterday yet you you're your yours
-    dad father mom mum grandma grandfather grandmother grandpa""".split()
-)
+USUAL = """
+i i'm i'd i've i'll a about above across after again against all almost along already also
+although always am among an and another any anyone anything are around as at away back be
+because been before behind being below beneath beside between both but by can could did do does
+down during each either else even ever every everybody everyone everything except far few
+finally first for from god had half has have he he's her here hers herself him himself his how
+however if in inside instead into is it it's its itself just last later least less like little
+many maybe me meanwhile mine more most mother much my myself near neither never next no nobody
+none nor not nothing now of off often oh ok on once one only or other our ours out outside over
+people perhaps please quite rather really same several she she's should since so some somebody
+somehow someone something sometimes somewhere soon still such suddenly that that's the their
+theirs them themselves then there there's these they they're this those though three through
+till to today together tomorrow tonight too toward towards two under until up upon us very was
+we we're well were what what's whatever when whenever where wherever which while who whoever
+whom whose why will with within without would yes yesterday yet you you're your yours dad father
+mom mum grandma grandfather grandmother grandpa
+"""
+COMMON = frozenset(USUAL.split())
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,10 @@ def _names(text: str) -> list[tuple[int, str, str]]:
     """(place, words, why) of runs of capitalised words that are not usual ones."""
     lower = {w.group() for w in WORD.finditer(text) if w.group()[0].islower()}
     made: list[tuple[int, str, str]] = []
-    before, end = "", -2
+    before, ended, end = "", 0, -2
     for hit in WORD.finditer(text):
-        start, plain = hit.start(), re.sub(r"['’]s$", "", hit.group())
-        small = plain.casefold().replace("’", "'")
+        start, plain = hit.start(), re.sub(rf"['{CURLY}]s$", "", hit.group())
+        small = plain.casefold().replace(CURLY, "'")
         opens = OPENS.search(text[max(0, start - 8) : start]) or not start
         usual = small in COMMON or (opens and small in lower)
         if plain[0].isupper() and not usual:
@@ -79,9 +81,10 @@ def _names(text: str) -> list[tuple[int, str, str]]:
                 first, _, why = made[-1]
                 made[-1] = (first, text[first : start + len(plain)], why)
             else:
-                made.append((start, plain, "place" if before in PLACE else "name"))
+                place = before in PLACE and text[ended:start].isspace()
+                made.append((start, plain, "place" if place else "name"))
             end = start + len(plain)
-        before = small
+        before, ended = small, hit.end()
     return made
 
 

@@ -33,7 +33,8 @@ LIMITS = (
     "not been shown, and for this page nobody has tried. If your nightmares come from something "
     "that happened to you, come every week, make you dread sleep, or if you think of harming "
     "yourself, please talk to a doctor or a psychotherapist: there are treatments that work, and "
-    "a crisis line answers now. Act out your dreams, or wake up gasping? A sleep clinic should know."
+    "a crisis line answers now. If you act out your dreams or wake up gasping, a sleep clinic "
+    "should know."
 )
 
 

@@ -1,4 +1,4 @@
-"""Giving a dream away: what leaves is composed here from the dreamer's own answers, and shown first.
+"""Giving a dream away: what leaves is composed from the dreamer's own answers, and shown first.
 
 Each bundle gets a key of its own, kept in the library so that it can be withdrawn; a night's curve
 leaves in one bundle only, because two that bear the same one could be linked. Decides nothing for
@@ -49,7 +49,8 @@ def answers_in(path: Path) -> Answers:
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise NotShared(f"{path} holds no answers ({error}): see `dreamlamp share --help`") from None
+        see = "see `dreamlamp share --help`"
+        raise NotShared(f"{path} holds no answers ({error}): {see}") from None
     kinds = {"cut": list, "keep": list, "licence": str, "consent": str}
     for name in (f.name for f in fields(Answers)):
         if not isinstance(said.get(name), kinds.get(name, bool)):
@@ -79,13 +80,14 @@ def compose(entry: Entry, answers: Answers, night: Night | None = None) -> dict:
         raise NotShared(f"choose a licence: {', '.join(bundle.LICENCES)}")
     cut = list(answers.cut)
     dream: dict = {"text": redact.cut(bundle.clean(entry.text), cut)}
-    if not dream["text"].replace(redact.CUT, "").strip():
+    if not any(map(str.isalnum, dream["text"])):
         raise NotShared("nothing is left of the dream: cut less")
     if len(dream["text"]) > bundle.TEXT_MAX:
         raise NotShared(f"a shared dream has at most {bundle.TEXT_MAX} characters: shorten it")
     if answers.tags:
         tags = [bundle.clean(t)[: bundle.TAG_MAX] for t in entry.tags if redact.cut(t, cut) == t]
-        dream["tags"] = sorted(t for t in tags if t)[: bundle.TAGS_MAX]
+        if kept := sorted(t for t in tags if t)[: bundle.TAGS_MAX]:
+            dream["tags"] = kept
     if answers.feelings:
         said = ((name, getattr(entry, name)) for name in bundle.SCALES)
         dream |= {name: value for name, value in said if value is not None}
@@ -119,7 +121,7 @@ def _rounded(value: float, step: int) -> int:
 
 
 class Shared:
-    """What this library has given away: for each bundle its key, its dream, its night if it left."""
+    """What this library has given away: each bundle's key, its dream, its night if that left."""
 
     def __init__(self, library: Path, sealing: Sealing | None = None):
         self.folder, self.sealing = library / FOLDER, sealing
@@ -144,7 +146,7 @@ class Shared:
         secret = bundle.fresh_key()
         data = bundle.sign(content, secret)
         made = bundle.read(data)  # it passes what everybody else will ask of it
-        note = {"bundle": bundle.name_of(data), "secret": secret.hex(), "entry": entry.id}
+        note: dict = {"bundle": bundle.name_of(data), "secret": secret.hex(), "entry": entry.id}
         note |= {"night": entry.night if "night" in content else "", "withdrawn": False}
         self._keep(note)
         assert isinstance(made, bundle.Bundle)
@@ -187,5 +189,7 @@ def _write(path: Path, data: bytes) -> Path:
         path.write_bytes(data)
         os.utime(path, (LONG_AGO, LONG_AGO))
     except OSError as error:
-        raise NotShared(f"{path} cannot be written ({error.strerror}): name another --to") from None
+        raise NotShared(
+            f"{path} cannot be written ({error.strerror}): name another --to"
+        ) from None
     return path
