@@ -21,6 +21,9 @@ COMMANDS = {
     "report": "nights",
     "why": "nights",
     "replay": "nights",
+    "journal": "journal",
+    "share": "share",
+    "unshare": "share",
     "night": "virtual",
     "sim": "virtual",
 }
