@@ -52,6 +52,7 @@ OWNER = {
     "rich": "terminal",
     "wfdb": "recordings",
     "cryptography": "bundle",
+    "pyrage": "sealed",
 }
 
 

@@ -1,28 +1,27 @@
 """The dream journal: one small file an entry, for its owner alone, in the library's folder.
 
 An entry is text with what its dreamer says of it; one that was started from an event of a night
-carries that event's trace. The index for searching is made in memory each time (FTS5) and never
-lies on disk, so a sealed journal has no open copy of its words. Knows no page and no terminal.
+carries that event's trace. `dreamlamp library lock` seals entries as it does nights. The index
+for searching is made in memory each time (FTS5) and never lies on disk, so a sealed journal has
+no open copy of its words, and deleting deletes. Knows no page and no terminal.
 """
 
 import json
-import os
 import re
 import secrets
 import sqlite3
-import tempfile
-from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
+from . import sealed
 from .errors import DreamlampError
 from .nights import Event, Night
 from .summary import SEEN
 
-FOLDER = "journal"
+KIND = ".journal"
 SCALES = {"mood": (1, 5), "vividness": (0, 4), "lucidity": (0, 4)}
 AROUND_S = 300  # of heart and score before and after an event: a loop's gap is 80 to 380 s
 TEXT_MAX = 100_000  # characters; a novel is no dream, and everything is read at each search
@@ -60,21 +59,11 @@ class Entry:
         return self.written[:10]
 
 
-@dataclass(frozen=True)
-class Sealing:
-    """How files are sealed and opened; sealed ones end in `suffix`."""
-
-    seal: Callable[[bytes], bytes]
-    open: Callable[[bytes], bytes]
-    suffix: str = ".sealed"
-
-
 class Journal:
-    """The entries of a library's folder; `sealing` None keeps them as plain JSON."""
+    """The entries in a library's folder."""
 
-    def __init__(self, library: Path, sealing: Sealing | None = None):
-        self.folder = library / FOLDER
-        self.sealing = sealing
+    def __init__(self, folder: Path):
+        self.folder = folder
 
     def all(self) -> list[Entry]:
         """Every entry, oldest first."""
@@ -82,7 +71,7 @@ class Journal:
 
     def find(self, wanted: str = "last") -> Entry:
         """The entry of this id, of a part of it, or the `last`."""
-        ids = sorted(_id(path) for path in self._paths())
+        ids = sorted(path.stem for path in self._paths())
         if wanted == "last" and ids:
             return self.all()[-1]
         found = [known for known in ids if known == wanted] or [i for i in ids if wanted in i]
@@ -100,7 +89,7 @@ class Journal:
         """Keep a new entry; `said` are fields of Entry."""
         at = written or datetime.now().astimezone()
         name = f"{at:%Y-%m-%d}-{secrets.token_hex(2)}"
-        while any(_id(path) == name for path in self._paths()):
+        while self._path(name).exists():
             name = f"{at:%Y-%m-%d}-{secrets.token_hex(2)}"
         return self.keep(Entry(name, at.isoformat(timespec="minutes"), text, **said))
 
@@ -108,20 +97,8 @@ class Journal:
         """Write `entry`, whole or not at all, in place of what has its id."""
         _check(entry)
         data = json.dumps(asdict(entry), ensure_ascii=False, indent=1).encode()
-        if self.sealing:
-            data = self.sealing.seal(data)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.chmod(self.folder, 0o700)
-        handle, half = tempfile.mkstemp(dir=self.folder, prefix=".half-")  # 0600 by its nature
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(half, self._path(entry.id))
-        except BaseException:
-            Path(half).unlink(missing_ok=True)
-            raise
+        sealed.write(self._path(entry.id), data)
         return entry
 
     def delete(self, entry: Entry) -> None:
@@ -146,27 +123,22 @@ class Journal:
             return [(entry, entry.text[:80]) for entry in reversed(kept)]
         return _matches(kept, words)
 
-    def _paths(self) -> Iterable[Path]:
-        suffix = ".json" + (self.sealing.suffix if self.sealing else "")
-        return (p for p in self.folder.glob(f"*{suffix}") if not p.name.startswith("."))
+    def _paths(self) -> list[Path]:
+        return list(self.folder.glob(f"*{KIND}"))
 
     def _path(self, name: str) -> Path:
-        return self.folder / f"{name}.json{self.sealing.suffix if self.sealing else ''}"
+        return self.folder / f"{name}{KIND}"
 
     def _read(self, path: Path) -> Entry:
-        data = path.read_bytes()
+        data = sealed.read(path)
         try:
-            said = json.loads(self.sealing.open(data) if self.sealing else data)
+            said = json.loads(data)
             known = {f.name for f in fields(Entry)}
             return Entry(**{key: value for key, value in said.items() if key in known})
         except (ValueError, TypeError, AttributeError) as error:
             raise JournalError(
                 f"{path} is no entry of a journal ({error}): mend it or move it away"
             ) from None
-
-
-def _id(path: Path) -> str:
-    return path.name.split(".")[0]
 
 
 def _check(entry: Entry) -> None:

@@ -7,12 +7,12 @@ virtual lamp, whose heart it watched. Knows no radio.
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from shlex import quote
 
 import platformdirs
 
+from . import sealed
 from .errors import DreamlampError
 from .nights import Clock, Night, decode
 from .typed import typed
@@ -85,7 +85,7 @@ def read(path: Path) -> Night:
     """The night in `path`, with the note beside it if there is one."""
     beside = path.with_suffix(".json")
     note = json.loads(beside.read_text()) if beside.is_file() else {}
-    raw = path.read_bytes()
+    raw = sealed.read(path)
     if note and hashlib.sha256(raw).hexdigest() != note["sha256"]:
         raise DreamlampError(f"{path}: the bytes are not those that were fetched; sync it again")
     night = decode(raw, number(path), note)
@@ -100,9 +100,4 @@ def annotate(path: Path, **more) -> None:
     """Add to the note beside the night in `path`, whole or not at all."""
     beside = path.with_suffix(".json")
     note = {**json.loads(beside.read_text()), **more}
-    half = beside.with_suffix(".new")
-    with half.open("w") as file:
-        json.dump(note, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    half.replace(beside)
+    sealed.put(beside, json.dumps(note, indent=1).encode())

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 from lamp import wire
 
-from . import bundle, redact
+from . import bundle, redact, sealed
 from .errors import DreamlampError
-from .journal import Entry, Sealing
+from .journal import Entry
 from .nights import Night
 from .summary import GOOD
 
 AGREED = "I agree"
-FOLDER = "shared"
+KIND = ".shared"
 HEART_STEP_BPM, SCORE_STEP = 2, 10
 STAGE = {"W": "wake", "N1": "light", "N2": "light", "N3": "deep", "R": "rem"}
 LONG_AGO = 315_532_800  # 1980, the time of every bundle's file
@@ -123,16 +123,11 @@ def _rounded(value: float, step: int) -> int:
 class Shared:
     """What this library has given away: each bundle's key, its dream, its night if that left."""
 
-    def __init__(self, library: Path, sealing: Sealing | None = None):
-        self.folder, self.sealing = library / FOLDER, sealing
+    def __init__(self, folder: Path):
+        self.folder = folder
 
     def all(self) -> list[dict]:
-        suffix = ".json" + (self.sealing.suffix if self.sealing else "")
-        found = []
-        for path in sorted(self.folder.glob(f"*{suffix}")):
-            data = path.read_bytes()
-            found.append(json.loads(self.sealing.open(data) if self.sealing else data))
-        return found
+        return [json.loads(sealed.read(path)) for path in sorted(self.folder.glob(f"*{KIND}"))]
 
     def give(self, content: dict, answers: Answers, entry: Entry, folder: Path) -> Path:
         """Sign `content` with a new key, keep the key, write the bundle into `folder`."""
@@ -168,18 +163,8 @@ class Shared:
         return _write(folder / f"{note['bundle'][:16]}.withdrawal", data)
 
     def _keep(self, note: dict) -> None:
-        data = json.dumps(note).encode()
-        if self.sealing:
-            data = self.sealing.seal(data)
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        suffix = self.sealing.suffix if self.sealing else ""
-        path = self.folder / f"{note['bundle'][:16]}.json{suffix}"
-        half = path.with_name("." + path.name)
-        with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        half.replace(path)
+        path = self.folder / f"{note['bundle'][:16]}{KIND}"
+        sealed.write(path, json.dumps(note).encode())
 
 
 def _write(path: Path, data: bytes) -> Path:

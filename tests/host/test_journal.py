@@ -6,28 +6,19 @@ import stat
 from datetime import date, datetime, timedelta
 
 import pytest
-from dreamlamp import journal, nights, rescript
-from dreamlamp.journal import Journal, JournalError, Sealing
+from dreamlamp import journal, nights, rescript, sealed
+from dreamlamp.journal import Journal, JournalError
 from lamp import wire
 from nightmaker import Maker
 
 
 @pytest.fixture
 def book(tmp_path):
-    return Journal(tmp_path)
+    return Journal(tmp_path / "library")
 
 
 def at(day, hour=7):
     return datetime(2026, 3, day, hour).astimezone()
-
-
-def veiled():
-    """A stand-in for sealing: every byte turned over."""
-
-    def turn(data):
-        return bytes(b ^ 0xFF for b in data)
-
-    return Sealing(turn, turn)
 
 
 def test_an_entry_comes_back_as_it_was_written(book):
@@ -79,9 +70,11 @@ def test_no_word_is_taken_for_a_command_of_the_index(book, words):
 
 
 def test_a_sealed_journal_leaves_no_open_word_on_disk_even_after_a_search(tmp_path):
-    book = Journal(tmp_path, veiled())
+    book = Journal(tmp_path)
+    book.add("The xylophone in the attic.", tags=["marimba"])
+    sealed.lock(tmp_path, "words enough")
     book.add("The xylophone in the cellar.", tags=["marimba"])
-    assert len(book.search("xylophone")) == 1 and book.all()[0].tags == ["marimba"]
+    assert len(book.search("xylophone")) == 2 and book.all()[0].tags == ["marimba"]
     for file in tmp_path.rglob("*"):
         if file.is_file():
             assert b"xylophone" not in file.read_bytes() and b"marimba" not in file.read_bytes()
@@ -95,16 +88,16 @@ def test_deleting_leaves_nothing(book):
 
 def test_an_edit_that_fails_leaves_the_entry_as_it_was(book, monkeypatch):
     made = book.add("Before.")
-    monkeypatch.setattr(journal.os, "fsync", lambda _: (_ for _ in ()).throw(OSError("full")))
+    monkeypatch.setattr(sealed.os, "fsync", lambda _: (_ for _ in ()).throw(OSError("full")))
     made.text = "After."
     with pytest.raises(OSError):
         book.keep(made)
-    assert book.find().text == "Before." and len(list(book.folder.iterdir())) == 1
+    assert book.find().text == "Before."
 
 
 def test_a_file_that_is_no_entry_is_named(book):
     book.add("Fine.")
-    (book.folder / "2026-01-01-aaaa.json").write_text('{"id": 1}')
+    (book.folder / "2026-01-01-aaaa.journal").write_text('{"id": 1}')
     with pytest.raises(JournalError, match="2026-01-01-aaaa"):
         book.all()
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from dreamlamp import bundle, nights, redact, share
+from dreamlamp import bundle, nights, redact, sealed, share
 from dreamlamp.bundle import BundleRefused
-from dreamlamp.journal import Journal, Sealing
+from dreamlamp.journal import Journal
 from dreamlamp.share import AGREED, Answers, NotShared, Shared
 from dreamlamp.sleeper import sleeper
 from nightmaker import as_lived
@@ -37,10 +37,8 @@ def leaves(value, path=""):
 
 
 def given(book, entry, answers=ANSWERS, night=None):
-    out = book.folder.parent / "out"
-    return Shared(book.folder.parent).give(
-        share.compose(entry, answers, night), answers, entry, out
-    )
+    out = book.folder / "out"
+    return Shared(book.folder).give(share.compose(entry, answers, night), answers, entry, out)
 
 
 def test_what_leaves_is_what_was_composed_and_cut(book):
@@ -73,7 +71,7 @@ def test_an_answer_that_is_missing_stops_everything(book, change, says):
     answers = replace(ANSWERS, **{"cut": ("Anna", "Lisbon"), **change})
     with pytest.raises(NotShared, match=says):
         given(book, entry, answers)
-    assert not list(book.folder.parent.rglob("*.dream")) and Shared(book.folder.parent).all() == []
+    assert not list(book.folder.rglob("*.dream")) and Shared(book.folder).all() == []
 
 
 def test_two_bundles_of_one_dreamer_have_nothing_in_common_but_the_constant(book):
@@ -175,7 +173,7 @@ def test_what_is_no_bundle_is_refused_in_peace(data):
 def test_a_withdrawal_is_signed_with_the_key_of_its_bundle(book):
     path = given(book, book.add("A stair."))
     made = bundle.read(path.read_bytes())
-    shared = Shared(book.folder.parent)
+    shared = Shared(book.folder)
     back = bundle.read(shared.withdraw(str(path), path.parent).read_bytes())
     assert back == bundle.Withdrawal(made.name, made.key)
     assert shared.all()[0]["withdrawn"] is True
@@ -184,13 +182,12 @@ def test_a_withdrawal_is_signed_with_the_key_of_its_bundle(book):
 
 
 def test_the_keys_are_for_the_owner_alone_and_sealed_with_the_journal(tmp_path):
-    def turn(data):
-        return bytes(b ^ 0xFF for b in data)
-
     entry = Journal(tmp_path).add("A stair.")
-    shared = Shared(tmp_path, Sealing(turn, turn))
+    shared = Shared(tmp_path)
     shared.give(share.compose(entry, ANSWERS), ANSWERS, entry, tmp_path / "out")
-    (file,) = shared.folder.iterdir()
+    (file,) = tmp_path.glob("*.shared")
+    assert b"secret" in file.read_bytes()
+    sealed.lock(tmp_path, "words enough")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600 and b"secret" not in file.read_bytes()
     assert shared.all()[0]["entry"] == entry.id
 

@@ -1,6 +1,7 @@
 """Both ends of the sync in one process: any loss, any cut, any growth, and the bytes are right."""
 
 import asyncio
+import contextlib
 import hashlib
 import random
 import tempfile
@@ -120,6 +121,49 @@ def test_the_host_takes_no_other_night_for_the_one_it_kept(tmp_path):
     other = target_of(3000, 2)  # a lamp that was erased and counts from 1 again
     result, _ = asyncio.run(bring(other, tmp_path, chance, 0, []))
     assert result.path.read_bytes() == other.log.held[1]
+    (older,) = tmp_path.glob("3F2A-older1-*.night")  # it was fetched once: it is never dropped
+    assert older.read_bytes() == target.log.held[1] and older.with_suffix(".json").exists()
+    third = target_of(5000, 3)
+    asyncio.run(bring(third, tmp_path, chance, 0, []))
+    assert (tmp_path / "3F2A-older2-00001.night").read_bytes() == other.log.held[1]
+
+
+def test_a_night_that_rotted_on_this_disk_is_fetched_again(tmp_path):
+    target, chance = target_of(3000, 1), random.Random(1)
+    kept, _ = asyncio.run(bring(target, tmp_path, chance, 0, []))
+    good = kept.path.read_bytes()
+    kept.path.write_bytes(good[:-1] + b"?")
+    again, _ = asyncio.run(bring(target, tmp_path, chance, 0, []))
+    assert again.state == "complete" and kept.path.read_bytes() == good
+
+
+@pytest.mark.parametrize("at", range(6))
+def test_a_host_cut_at_any_rename_has_the_night_or_fetches_the_rest(tmp_path, monkeypatch, at):
+    target, chance = target_of(3000, 1), random.Random(1)
+    target.log.held.pop(1)
+    for size in (0, 2000):  # at first, and when the open night has grown
+        target.log.held[4] += b"\x09" * size
+        with monkeypatch.context() as m:
+            m.setattr(Path, "replace", fuse(at))
+            with contextlib.suppress(KeyboardInterrupt):
+                asyncio.run(bring(target, tmp_path, chance, 0, []))
+        (result,) = asyncio.run(bring(target, tmp_path, chance, 0, []))
+        assert result.path.read_bytes() == target.log.held[4]
+        assert sorted(p.suffix for p in tmp_path.glob("3F2A*")) == [".json", ".night"]
+
+
+def fuse(at: int):
+    """A Path.replace that blows before its `at // 2`-th call, or after it."""
+    calls, replace = iter(range(10**9)), Path.replace
+
+    def blown(old: Path, new: Path) -> None:
+        number = next(calls)
+        if number != at // 2 or at % 2:
+            replace(old, new)
+        if number == at // 2:
+            raise KeyboardInterrupt
+
+    return blown
 
 
 def test_a_night_is_deleted_on_the_strength_of_its_hash_only(tmp_path):

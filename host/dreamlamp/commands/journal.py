@@ -92,8 +92,8 @@ def written_text(text: str | None, before: str = "") -> str:
         return text
     if not sys.stdin.isatty():
         raise DreamlampError("there is no text: give it in quotes, or `-` to read it")
-    made = click.edit(before)
-    if not (made or "").strip():
+    made = click.edit(before) or ""
+    if not made.strip():
         raise DreamlampError("nothing was written, so nothing was kept")
     return made
 
