@@ -52,6 +52,8 @@ OWNER = {
     "rich": "terminal",
     "wfdb": "recordings",
     "cryptography": "bundle",
+    "jinja2": "templates",
+    "markupsafe": "templates",
     "pyrage": "sealed",
 }
 

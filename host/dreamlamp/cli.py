@@ -24,6 +24,7 @@ COMMANDS = {
     "journal": "journal",
     "share": "share",
     "unshare": "share",
+    "commons": "commons",
     "library": "library",
     "night": "virtual",
     "sim": "virtual",
