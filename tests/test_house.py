@@ -60,6 +60,9 @@ OWNER = {
     "pyarrow": "parquet",
     "dask": "study",
     "distributed": "study",
+    "cryptography": "bundle",
+    "jinja2": "templates",
+    "markupsafe": "templates",
     "pyrage": "sealed",
 }
 
