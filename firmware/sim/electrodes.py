@@ -12,8 +12,9 @@ DRDY's interrupt is soft, as on the ESP32: while the chip is blocked (a flash er
 the edges pass, and the handler runs once afterwards, on the newest sample.
 """
 
-import world
 from array import array
+
+import world
 from micropython import const
 
 _PERIOD_MS = const(8)
@@ -50,7 +51,7 @@ class Ads1292r:
         except OSError:
             self._file = None
 
-    # --- time -------------------------------------------------------------------------------------
+    # --- time ---------------------------------------------------------------------------------
 
     def start(self):
         self.running = True
@@ -62,14 +63,14 @@ class Ads1292r:
         world.ticker = None
 
     def tick(self, blocked):
-        """Samples fell due up to now; while the chip is blocked only the last one's edge counts."""
+        """Samples fell due; while the chip is blocked only the last one's edge is seen."""
         if blocked:
             passed = (world.now_ms - self.due_ms) // _PERIOD_MS
             self.lost += passed
             self.due_ms += passed * _PERIOD_MS
         self.lost += not self._fetched
         self._fetched = False
-        self._convert((self.due_ms // _PERIOD_MS))
+        self._convert(self.due_ms // _PERIOD_MS)
         self.due_ms += _PERIOD_MS
         if self.handler:
             self.handler(None)
@@ -106,7 +107,7 @@ class Ads1292r:
             self._file.readinto(self._samples)
         return self._samples[at % _BLOCK]
 
-    # --- the bus ----------------------------------------------------------------------------------
+    # --- the bus ------------------------------------------------------------------------------
 
     def select(self, low):
         """CS falls or rises: a command ends with it."""

@@ -1,8 +1,9 @@
 """The chip's peripherals, in the place of the built-in `machine`: what an ESP32 has of it.
 
-One MAX30102 hangs on the bus (or, in a world with EEG, an ADS1292R on SPI), a button, the sensor's interrupt, the supply divider and the
-lamp's gate on the pins of hardware.md section 3 (DevKitC). A name the chip's own module lacks
-is missing here too. Not modelled: analogue noise, pin drive strength, sleep modes.
+One MAX30102 hangs on the bus (or, in a world with EEG, an ADS1292R on SPI), a button, the
+sensor's interrupt, the supply divider and the lamp's gate on the pins of hardware/ (DevKitC). A
+name the chip's own module lacks is missing here too. Not modelled: analogue noise, pin drive
+strength, sleep modes.
 """
 
 import time

@@ -52,7 +52,7 @@ class Ads1292r:
         self._lost = bytearray(_RING)  # samples missing before the one at that place
         self._mark = bytearray(_RING)
         self._in = self._out = 0
-        self._due = 0  # when the next sample is expected, ms
+        self._due = time.ticks_ms()  # when the next sample is expected
         self._late = _PERIOD_MS  # the least lateness of late
         self._count = 0
         self._missing = 0  # before the next sample
@@ -75,7 +75,7 @@ class Ads1292r:
         self._rst.value(0)
 
     def read_into(self, buf):
-        """Fill `buf` with what was fetched since, up to the next break; the count. Never raises."""
+        """Fill `buf` with what was fetched, up to the next break; the count. Never raises."""
         self.marks = self.lost = n = 0
         if not self._awake:
             return 0
