@@ -200,6 +200,16 @@ class Board:
     def darken(self):
         """What else to do for darkness when a task dies; `night.run` puts its own here."""
 
+    def fit(self):
+        """Whether what a firmware must be able to do works: the radio, and keeping a setting.
+
+        Not the sensor: a broken one is no reason to go back to an older firmware.
+        """
+        proof = self.settings.get("proof", 0) ^ 1
+        return self.settings.set("proof", proof) and self.settings.get("proof") == proof and (
+            bool(self.ble.active())
+        )
+
     def spawn(self, function, *args):
         """Keep the coroutine `function(*args)` running beside the others.
 

