@@ -18,6 +18,7 @@ from . import squeeze
 from .errors import DreamlampError
 
 FLAGS = ["-O3"]  # no line numbers: they are 4 kB of the lamp's memory
+SCRIPTS = ("sim/start.py", "main.py")  # MicroPython starts these as they are
 ARCHITECTURES = {32: "x86", 64: "x64"}  # of the unix ports that the virtual lamp runs on
 LAMP = Path(str(resources.files("lamp")))
 
@@ -37,6 +38,14 @@ def compiled(bits: int, kept: Path, simulator: Path) -> Path:
     """
     texts = {f"sim/{file.name}": file.read_text() for file in simulator.glob("*.py")}
     return _made(ARCHITECTURES[bits], kept, texts)
+
+
+def flashable(arch: str, kept: Path, boot: Path) -> Path:
+    """The folder in `kept` that holds lamp/ and what `boot` starts it with, for a chip.
+
+    `arch` is mpy-cross's name for it ("xtensawin", the ESP32).
+    """
+    return _made(arch, kept, {file.name: file.read_text() for file in boot.glob("*.py")})
 
 
 def _made(arch: str, kept: Path, others: dict[str, str]) -> Path:
@@ -59,7 +68,7 @@ def _made(arch: str, kept: Path, others: dict[str, str]) -> Path:
                 out = Path(folder) / name
                 out.parent.mkdir(parents=True, exist_ok=True)
                 out.write_text(text)
-                if out.name != "start.py":
+                if name not in SCRIPTS:
                     _compile(out, name, arch)
             for name, content in data.items():
                 (Path(folder) / name).write_bytes(content)

@@ -10,6 +10,7 @@ are said from without (DOORS), module names, words in strings and arguments pass
 """
 
 import ast
+import builtins
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
@@ -75,10 +76,9 @@ def defined(tree: ast.Module) -> set[str]:
 def choose(trees: dict[str, ast.Module]) -> dict[str, str]:
     """{long name: short one}: the commonest first, each the first that is free for it."""
     fixed = OUTSIDE | DOORS | {part for dotted in trees for part in dotted.split(".")}
-    spaces: list[_Space] = []
+    spaces = _spaces(trees.values())
     uses: Counter[str] = Counter()
     for tree in trees.values():
-        spaces += _spaces(tree)
         for node in ast.walk(tree):
             if isinstance(node, ast.Name):
                 uses[node.id] += 1
@@ -128,21 +128,30 @@ class _Space:
         self.names, self.taken = names, taken
 
 
-def _spaces(tree: ast.Module) -> Iterator[_Space]:
-    """A file's global names, the names of each class, and those that tracebacks tell apart."""
-    yield _Space(_bound(tree), _words(tree))
-    yield _Space(defined(tree), set())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef):
-            names = _bound(node)
-            for inner in ast.walk(node):
-                if isinstance(inner, ast.Attribute) and _is_self(inner.value):
-                    names.add(inner.attr)
-            yield _Space(names, {n.id for n in _near(node) if isinstance(n, ast.Name)} - names)
+def _spaces(trees: Iterable[ast.Module]) -> list[_Space]:
+    """Each file's global names, and those that tracebacks tell apart; the names of each class."""
+    spaces, classes = [], {}
+    for tree in trees:
+        spaces += [_Space(_bound(tree), _words(tree)), _Space(defined(tree), set())]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                names = _bound(node) | {attr for n in ast.walk(node) if (attr := _of_self(n))}
+                near = {n.id for n in _near(node) if isinstance(n, ast.Name)}
+                classes[node.name] = _Space(names, near - names), node.bases
+    for space, bases in classes.values():
+        for base in map(ast.unparse, bases):
+            if base in classes:
+                space.names |= classes[base][0].names
+            else:
+                space.taken |= set(dir(vars(builtins)[base]))
+    return spaces + [space for space, _ in classes.values()]
 
 
-def _is_self(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name) and node.id == "self"
+def _of_self(node: ast.AST) -> str | None:
+    match node:
+        case ast.Attribute(value=ast.Name(id="self"), attr=name):
+            return name
+    return None
 
 
 def _words(tree: ast.Module) -> set[str]:

@@ -93,6 +93,32 @@ def main():
     assert "Words" not in files["heart.py"] and "rate" not in files["heart.py"]
 
 
+def test_a_class_and_those_it_is_made_from_share_no_short_name(tmp_path):
+    files = squeezed(
+        base="""
+class Base:
+    def __init__(self):
+        self.first = 1
+    def tell(self):
+        return self.first
+""",
+        main="""
+from .base import Base
+class Made(Base):
+    def __init__(self, second):
+        super().__init__()
+        self.second = second
+    def tell(self):
+        return super().tell() + self.second
+class Wrong(ValueError):
+    reason = 7
+def main():
+    return Made(5).tell(), Wrong(3).args, Wrong.reason
+""",
+    )
+    assert lamp_run(files, tmp_path) == "(6, (3,), 7)"
+
+
 def test_constants_become_literals_and_are_gone_with_whatever_nobody_uses(tmp_path):
     files = squeezed(
         compat="CPYTHON = True\ndef const(x): return x\n",
