@@ -1,6 +1,6 @@
 """A virtual board on a serial line: bare with MicroPython alone on it, or what was flashed.
 
-It is the virtual lamp (sim.py) with its own file system, boot and prompt (firmware/sim/console.py)
+It is the virtual lamp (sim.py) with its own file system, boot and prompt (firmware/sim/repl.py)
 and this computer's end of its console (uart.py).
 """
 
