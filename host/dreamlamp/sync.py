@@ -21,7 +21,8 @@ from pathlib import Path
 from lamp import wire
 
 from . import sealed
-from .link import LampError, Link, LinkLost, Refusal, virtual
+from .line import LampError, Line, LinkLost, Refusal
+from .link import virtual
 
 WINDOW = 4096  # bytes granted ahead; no more than these can be sent in vain
 SILENCE_S = 1.0  # without data for so long, the window's tail was lost: ask again
@@ -74,7 +75,7 @@ class Result:
 
 
 async def sync(
-    link: Link,
+    link: Line,
     library: Path,
     progress: Progress = lambda entry, have: None,
     now: Callable[[], float] = time.time,
@@ -87,7 +88,7 @@ async def sync(
         return await _sync(link, library, progress, now)
 
 
-async def _sync(link: Link, library: Path, progress: Progress, now) -> list[Result]:
+async def _sync(link: Line, library: Path, progress: Progress, now) -> list[Result]:
     hello = Hello(*struct.unpack(wire.HELLO_LAYOUT, await link.request(wire.HELLO)))
     if hello.protocol != wire.PROTOCOL:
         raise LampError(
@@ -101,7 +102,7 @@ async def _sync(link: Link, library: Path, progress: Progress, now) -> list[Resu
     return results
 
 
-async def set_time(link: Link, hello: Hello, unix_s: float) -> dict:
+async def set_time(link: Line, hello: Hello, unix_s: float) -> dict:
     """Tell the lamp the time; how its seconds and ours belong together, for the sidecar."""
     offset_min = time.localtime(unix_s).tm_gmtoff // 60
     await link.request(wire.SET_TIME, struct.pack("<Ih", int(unix_s), offset_min))
@@ -114,7 +115,7 @@ async def set_time(link: Link, hello: Hello, unix_s: float) -> dict:
     }
 
 
-async def nights(link: Link) -> list[Entry]:
+async def nights(link: Line) -> list[Entry]:
     """Every night the lamp holds."""
     found: list[Entry] = []
     while True:
@@ -124,7 +125,7 @@ async def nights(link: Link) -> list[Entry]:
             return found
 
 
-async def delete(link: Link, file: Path) -> None:
+async def delete(link: Line, file: Path) -> None:
     """Remove the night kept in `file` from the lamp, on the strength of its hash."""
     night = json.loads(file.with_suffix(".json").read_text())["entry"]["night"]
     sha = hashlib.sha256(sealed.read(file)).digest()
@@ -134,7 +135,7 @@ async def delete(link: Link, file: Path) -> None:
 class Fetch:
     """One night's way to disk."""
 
-    def __init__(self, link: Link, library: Path, entry: Entry, clock: dict, progress: Progress):
+    def __init__(self, link: Line, library: Path, entry: Entry, clock: dict, progress: Progress):
         self.link, self.entry, self.clock, self.progress = link, entry, clock, progress
         self.path = library / f"{link.name}-{entry.night:05d}.night"
         self.part = self.path.with_suffix(".part")

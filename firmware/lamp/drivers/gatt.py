@@ -73,6 +73,7 @@ class Gatt:
         self.woken = asyncio.ThreadSafeFlag()
         self.server = None
         self.turn = 0  # connections begun and ended
+        self.name = ""
         self.buf = bytearray(_MTU_WANTED - _ATT_OVERHEAD)
         self.forget()
 
