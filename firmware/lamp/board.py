@@ -11,6 +11,7 @@ import bluetooth
 import esp32
 import machine
 
+from .console import Console
 from .drivers.gatt import Gatt
 from .drivers.light import Light
 from .drivers.max30102 import Max30102
@@ -212,6 +213,7 @@ class Board:
         self.flash = Flash("nights")
         self.sensor = Max30102(make_bus)
         self.link = Gatt(self.ble, self.settings)
+        self.cable = Console(self.link)
 
     def darken(self):
         """What else to do for darkness when a task dies; `night.run` puts its own here."""

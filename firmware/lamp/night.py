@@ -241,7 +241,9 @@ async def run(board):
     log = NightLog(board.flash)
     night = Night(log, settings, sensor.rate_hz, boot, board.reset_cause, board.safe)
     board.darken = night.darken
-    board.spawn(board.link.serve, Server(log, night, settings, clock))
+    server = Server(log, night, settings, clock)
+    board.spawn(board.link.serve, server)
+    board.spawn(board.cable.serve, server)
     board.spawn(shine, board, night)
     buf = array("i", [0] * 32)
     sensor.wake()

@@ -50,6 +50,12 @@ class Server:
         }
         self.gone()
 
+    def another(self):
+        """A server for one more peer at the same time."""
+        other = Server(self.log, self.night, self.settings, self.clock)
+        other.bonds = self.bonds
+        return other
+
     def gone(self):
         """The peer is another, or none: forget what was its."""
         self.reading = self.at = self.end = self.pulled = self.length = 0
