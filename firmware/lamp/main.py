@@ -60,7 +60,8 @@ def in_a_row(board):
 
 async def forgive(board):
     """Forget the strikes once the lamp has shown that it can run; if they made it safe, that too
-    is over: it starts anew and goes on with the night. A firmware on trial is proven sooner."""
+    is over: it starts anew and goes on with the night. A firmware on trial is proven sooner.
+    From then on, note how little memory was left."""
     await asyncio.sleep(PROVE_S)
     trial = sys.modules.pop("choose", None)
     if trial and board.fit():
@@ -71,6 +72,10 @@ async def forgive(board):
         board.settings.set("strikes", 0)
     if strikes >= STRIKES:
         machine.reset()
+    while True:
+        gc.collect()
+        board.heap_low = min(board.heap_low, gc.mem_free())
+        await asyncio.sleep(STEADY_S)
 
 
 def crash(board, error):

@@ -31,12 +31,11 @@ gc.collect()
 _before = gc.mem_alloc()
 _spare = [bytearray(8192)]  # to write state.json with when the firmware has eaten its memory
 import asyncio  # noqa: E402, F401
-
 import time  # noqa: E402
 
-import repl  # noqa: E402
 import esp32  # noqa: E402, F401
 import machine  # noqa: E402
+import repl  # noqa: E402
 import world  # noqa: E402
 
 try:

@@ -51,7 +51,9 @@ def _failure(port: str, said: str) -> BoardError:
     if "No serial data received" in said or "Failed to connect" in said or "Wrong boot" in said:
         return BoardError(f"the chip at {port} does not listen: {HOLD_BOOT}")
     if "MD5" in said or "verif" in last.lower():
-        return BoardError("what was written reads back differently: use a shorter cable, try again")
+        return BoardError(
+            "what was written reads back differently: use a shorter cable, try again"
+        )
     return BoardError(f"esptool failed ({last}): {HOLD_BOOT}")
 
 
@@ -67,7 +69,7 @@ def identify(port: str) -> str:
         if name.startswith(family):
             raise BoardError(f"this board is an {name}: {why}. Take an ESP32-DevKitC")
     if not re.match(r"ESP32(-D0W|-PICO|-U4W|-S0W|$)", name):
-        raise BoardError(f"this board is an {name}, which no lamp was made of: take an ESP32-DevKitC")
+        raise BoardError(f"no lamp was ever made of an {name}: take an ESP32-DevKitC")
     held = int(size[1]) << (20 if size[2] == "MB" else 10)
     if held < FLASH_BYTES:
         raise BoardError(
@@ -77,7 +79,9 @@ def identify(port: str) -> str:
     return name
 
 
-def write(port: str, parts: Mapping[int, bytes], told: Callable[[float], None], erase: bool) -> None:
+def write(
+    port: str, parts: Mapping[int, bytes], told: Callable[[float], None], erase: bool
+) -> None:
     """Write `parts` (offset: bytes), each read back by its MD5, and start the chip.
 
     Only what is written is erased, unless `erase` wants all of it gone first.

@@ -29,6 +29,7 @@ COMMANDS = {
     "unshare": "share",
     "commons": "commons",
     "library": "library",
+    "doctor": "doctor",
     "night": "virtual",
     "sim": "virtual",
 }

@@ -50,7 +50,7 @@ def flash(
     told: Told = lambda what, share: None,
     erase: bool = False,
 ) -> Flashed:
-    """Make a lamp of the board at `port`; without an image of MicroPython only files are copied."""
+    """Make a lamp of the board at `port`; without MicroPython's image only files are copied."""
     if micropython is not None:
         parts = image.parts(micropython, firmware(image.ARCH))
         chip.identify(port)
@@ -70,8 +70,9 @@ def flash(
         told("verify", 1)
         keep(board, settings)
         forget_trial(board)
-        found = Flashed(port, name_of(board), len(files), sum(map(len, files.values())),
-                        ".".join(map(str, board.value("__import__('sys').implementation[1][:3]"))))  # fmt: skip
+        version = ".".join(map(str, board.value("tuple(__import__('sys').implementation[1][:3])")))
+        size = sum(map(len, files.values()))
+        found = Flashed(port, name_of(board), len(files), size, version)
         board.reset()
     return found
 

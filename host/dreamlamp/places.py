@@ -1,4 +1,4 @@
-"""Where the files are that are no modules: in a checkout, or as an installed wheel brought them."""
+"""Where the files are that are no modules: in a checkout, or as a wheel brought them."""
 
 from pathlib import Path
 

@@ -129,7 +129,8 @@ class Remote:
         for left in reversed(range(tries)):
             try:
                 with contextlib.redirect_stdout(io.StringIO()):
-                    self.line.enter_raw_repl(timeout_overall=3)
+                    # a broken file system lets no soft reset through: the last tries do without
+                    self.line.enter_raw_repl(soft_reset=left > 1, timeout_overall=3)
                 break
             except (TransportError, struct.error):
                 if not left:
@@ -160,9 +161,7 @@ class Remote:
     def put(self, files: Mapping[str, bytes], told: Told = lambda what, share: None) -> None:
         """Write files (path: content), folders included."""
         folders = sorted({f for path in files for f in _parents(path)})
-        self.run(
-            f"import os\nfor f in {folders!r}:\n try: os.mkdir(f)\n except OSError: pass"
-        )
+        self.run(f"import os\nfor f in {folders!r}:\n try: os.mkdir(f)\n except OSError: pass")
         total, done = sum(map(len, files.values())) or 1, 0
         for path, content in files.items():
             self.run(f"f = open({path!r}, 'wb')")

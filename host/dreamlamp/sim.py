@@ -10,7 +10,6 @@ import fcntl
 import json
 import os
 import signal
-import struct
 import subprocess
 import sys
 import threading
@@ -20,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 from lamp import names, wire
@@ -216,7 +215,7 @@ class Lamp:
         self.starts = 0
         self.fruitless = 0  # start after which world time last went on
         self.process: subprocess.Popen | None = None
-        self.stdin: BinaryIO | None = None
+        self.stdin: IO[bytes] | None = None
         self.hears = False  # whether Ctrl-C on its console interrupts
         self.stopping = False
         self.released = threading.Event()  # the reset pin is high
