@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "bonds": "compat",
     "mind": "wire loops staging wake",
     "diary": "wire codec compat struct array VERSION",
-    "night": "asyncio array wire compat diary heart mind nightlog server",
+    "night": "asyncio array struct wire compat diary heart mind nightlog server",
     "board": "drivers bluetooth machine esp32 os gc time asyncio binascii wire settings console",
     "console": "asyncio select sys drivers compat",
     "settings": "struct binascii wire",
