@@ -3,6 +3,8 @@
 A cache and never the truth: what is missing, unreadable, made by another version or older than
 the files is made anew from them, and a library that cannot be written to gets one in memory.
 What was deleted is overwritten in it (SQLite's secure_delete, then VACUUM; no write-ahead log).
+Of a locked library the index lives in memory and rests sealed like a night: it asks for the
+passphrase, for it tells as much.
 Knows files and facts, no radio and no page.
 """
 
@@ -20,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from lamp import wire
 
-from . import __version__, library
+from . import __version__, library, sealed
 from .errors import DreamlampError
 from .nights import Night
 from .sleepstats import SLEEP
@@ -87,7 +89,8 @@ class Index:
     def __init__(self, held: library.Library, told: Told = lambda what, share: None):
         self.held = held
         self.path = held.folder / FILE
-        self.base = sqlite3.connect(self._place(), timeout=WAIT_S)
+        self.locked = sealed.locked(held.folder)
+        self.base = self._connect()
         try:
             self._begin()
             self.refresh(told)
@@ -96,19 +99,24 @@ class Index:
             if "locked" in str(error):
                 raise DreamlampError(f"{self.path} is in use: try again in a minute") from None
             self.path.unlink(missing_ok=True)  # not what it should be: it is only a cache
-            self.base = sqlite3.connect(self._place(), timeout=WAIT_S)
+            self.base = self._connect()
             self._begin()
             self.refresh(told)
 
-    def _place(self) -> str | Path:
-        """The file, readable by nobody else; memory where there is none to be had."""
-        if not self.held.folder.is_dir():
-            return ":memory:"
+    def _connect(self) -> sqlite3.Connection:
+        """To the file; to memory where there can be none, or where it must rest sealed."""
+        if self.path.exists() and sealed.is_sealed(self.path) != self.locked:
+            self.path.unlink()  # from before the library was locked, or opened for good
+        if self.locked:
+            base = sqlite3.connect(":memory:")
+            if self.path.exists():
+                base.deserialize(sealed.read(self.path))
+            return base
         try:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        except OSError:
-            return ":memory:"
-        return self.path
+            return sqlite3.connect(self.path, timeout=WAIT_S)
+        except OSError:  # no such folder, or not ours to write to
+            return sqlite3.connect(":memory:")
 
     def _begin(self) -> None:
         base = self.base
@@ -127,6 +135,12 @@ class Index:
     def close(self) -> None:
         self.base.close()
 
+    def _keep(self) -> None:
+        """Make what was changed outlive this process."""
+        self.base.commit()
+        if self.locked:
+            sealed.write(self.path, self.base.serialize())
+
     def refresh(self, told: Told = lambda what, share: None) -> int:
         """Bring every row up to date with its files; return how many were read."""
         there = dict(_stamps(self.held))
@@ -136,47 +150,49 @@ class Index:
         if gone:
             self._drop(gone)
         jobs = [(name, there[name][0], there[name][1]) for name in todo]
-        for count, (row, kept) in enumerate(_rows(jobs), 1):
+        for count, (row, kept) in enumerate(_rows(jobs, self.locked), 1):
             marks = ", ".join("?" * len(NAMES))
             self.base.execute(f"INSERT OR REPLACE INTO nights VALUES ({marks})", row)
             self.base.execute("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", (row[0], *kept))
             told("index", count / len(jobs))
             if count % 500 == 0:
-                self.base.commit()  # a long first reading is not lost to Ctrl-C
-        self.base.commit()
+                self._keep()  # a long first reading is not lost to Ctrl-C
+        if gone or jobs:
+            self._keep()
         return len(jobs)
 
     def _drop(self, names: Iterable[str]) -> None:
         for name in names:
             self.base.execute("DELETE FROM nights WHERE name = ?", (name,))
             self.base.execute("DELETE FROM facts WHERE name = ?", (name,))
-        self.base.commit()
 
     def forget(self, name: str) -> None:
         """Take a night out so that no byte of it stays in the file."""
         self._drop([name])
+        self.base.commit()
         self.base.execute("VACUUM")
+        self._keep()
 
-    def nights(self, wanted: Wanted = Wanted()) -> list[sqlite3.Row]:  # noqa: B008 frozen
+    def nights(self, wanted: Wanted = Wanted()) -> list[sqlite3.Row]:
         """The rows (COLUMNS) of the nights that are wanted."""
         clause, values = wanted.clause()
         return self.base.execute(f"SELECT * FROM nights {clause}", values).fetchall()
 
-    def facts(self, wanted: Wanted = Wanted()) -> Iterator[tuple[sqlite3.Row, dict]]:  # noqa: B008
+    def facts(self, wanted: Wanted = Wanted()) -> Iterator[tuple[sqlite3.Row, dict]]:
         """The same, each with every fact that `summary` knows."""
         clause, values = wanted.clause()
         query = f"SELECT * FROM nights JOIN facts USING (name) {clause}"
         for row in self.base.execute(query, values):
             yield row, json.loads(row["facts"])
 
-    def sleep(self, wanted: Wanted = Wanted()) -> list[tuple[sqlite3.Row, np.ndarray]]:  # noqa: B008
+    def sleep(self, wanted: Wanted = Wanted()) -> list[tuple[sqlite3.Row, np.ndarray]]:
         """The same, each with a code (NO_SLEEP, ASLEEP, UNKNOWN) per 30 s from its start."""
         clause, values = wanted.clause()
         query = f"SELECT * FROM nights JOIN facts USING (name) {clause}"
         found = self.base.execute(query, values).fetchall()
         return [(row, np.frombuffer(row["sleep"], np.uint8)) for row in found]
 
-    def by_week(self, wanted: Wanted = Wanted()) -> list[sqlite3.Row]:  # noqa: B008
+    def by_week(self, wanted: Wanted = Wanted()) -> list[sqlite3.Row]:
         """For each week (its Monday): how many nights, and the means of what is asked most."""
         clause, values = wanted.clause()
         where = clause.split(" ORDER BY ")[0]
@@ -207,26 +223,22 @@ def opened(held: library.Library, told: Told = lambda what, share: None) -> Iter
 
 def _stamps(held: library.Library) -> Iterator[tuple[str, tuple[str, Path]]]:
     """Name of each night: (what changes when its files do, its file)."""
-    for person in ("", *held.people()):
-        folder = held.folder_of(person) if person else held.folder
-        if not folder.is_dir():
+    if not held.folder.is_dir():
+        return
+    with os.scandir(held.folder) as entries:
+        seen = {e.name: e for e in entries if e.name.endswith((".night", ".json"))}
+    for file, entry in seen.items():
+        if not file.endswith(".night"):
             continue
-        with os.scandir(folder) as entries:
-            seen = {e.name: e for e in entries if e.name.endswith((".night", ".json"))}
-        for file, entry in seen.items():
-            if not file.endswith(".night"):
-                continue
-            stat, beside = entry.stat(), seen.get(file[:-5] + "json")
-            note = beside.stat() if beside else None
-            stamp = f"{stat.st_mtime_ns} {stat.st_size}"
-            if note:
-                stamp += f" {note.st_mtime_ns} {note.st_size}"
-            name = f"{person}/{file[:-6]}" if person else file[:-6]
-            yield name, (stamp, Path(entry.path))
+        stat, beside = entry.stat(), seen.get(file[:-5] + "json")
+        stamp = f"{stat.st_mtime_ns} {stat.st_size}"
+        if beside:
+            stamp += f" {beside.stat().st_mtime_ns} {beside.stat().st_size}"
+        yield file[:-6], (stamp, Path(entry.path))
 
 
-def _rows(jobs: list[tuple[str, str, Path]]) -> Iterator[tuple[tuple, tuple]]:
-    if len(jobs) < MANY or (os.cpu_count() or 1) == 1:
+def _rows(jobs: list[tuple[str, str, Path]], locked: bool) -> Iterator[tuple[tuple, tuple]]:
+    if len(jobs) < MANY or locked or (os.cpu_count() or 1) == 1:  # one passphrase, one process
         yield from map(_row, jobs)
         return
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
@@ -236,14 +248,16 @@ def _rows(jobs: list[tuple[str, str, Path]]) -> Iterator[tuple[tuple, tuple]]:
 def _row(job: tuple[str, str, Path]) -> tuple[tuple, tuple]:
     """One night's row, and its (facts, sleep)."""
     name, stamp, path = job
-    person = name.rpartition("/")[0]
+    person = library.person_of(name)
     try:
         night = library.read(path)
         facts = summarise(night)
+    except sealed.Locked:
+        raise
     except (DreamlampError, OSError, ValueError, LookupError, TypeError) as error:
-        values = {"name": name, "person": person, "stamp": stamp, "error": str(error)}
-        return tuple(values.get(key) for key in NAMES), ("{}", b"")
-    values = {
+        bad = {"name": name, "person": person, "stamp": stamp, "error": str(error)}
+        return tuple(bad.get(key) for key in NAMES), ("{}", b"")
+    values: dict = {
         **facts, **facts["statistics"], **facts["heart"],
         "name": name, "person": person, "stamp": stamp, "error": None,
         "began_at": facts["began"], "ended_by": facts["end_reason"],

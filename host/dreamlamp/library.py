@@ -2,27 +2,27 @@
 
 `LAMP-ID.night` holds the bytes as the lamp logged them, `LAMP-ID.json` what the bytes cannot
 tell: their hash, how the lamp's clock stood when they were fetched (both from `sync`), and, for a
-virtual lamp, whose heart it watched. Nights of other people, which `dreamlamp import` brought,
-lie in `people/NAME/` and never mix with one's own. Every byte of a night or a note goes through
-`load` and `store`. Knows no radio.
+virtual lamp, whose heart it watched. Other people's nights, which `dreamlamp import` brought, are
+called `NAME@LAMP-ID` and never taken for one's own. Knows no radio.
 """
 
 import hashlib
 import json
-import os
 import re
 from pathlib import Path
 from shlex import quote
 
 import platformdirs
 
+from . import sealed
 from .errors import DreamlampError
 from .nights import Clock, Night, decode
 from .typed import typed
 
-ENDINGS = (".night", ".json", ".html", ".part", ".new")
-PERSON = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_. -]{0,38}[A-Za-z0-9_-]|[A-Za-z0-9_-]")
-RESERVED = {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") for n in range(10)}
+# what exists because of a night: bytes, note, page; under way; half written
+ENDINGS = (".night", ".json", ".html", ".part", ".night.new", ".json.new", ".html.new")
+PERSON = re.compile(r"[A-Za-z0-9_]{1,40}")  # in file names, so what every disk takes
+FORGOTTEN = "forgotten.json"  # nights deleted here that a lamp may still hold
 
 
 class NoSuchNight(DreamlampError):
@@ -31,9 +31,6 @@ class NoSuchNight(DreamlampError):
 
 class Library:
     """The nights in `folder`; without one, in the platform's own place for such data."""
-
-    OTHERS = "people"
-    FORGOTTEN = "forgotten.json"  # nights deleted here that a lamp may still hold
 
     def __init__(self, folder: str | Path | None = None):
         default = platformdirs.user_data_path("dreamlamp") / "nights"
@@ -46,54 +43,28 @@ class Library:
 
     def paths(self, person: str | None = "") -> list[Path]:
         """The night files of `person` ("" oneself, None everybody), oldest first."""
-        if person is None:
-            return [path for each in ("", *self.people()) for path in self.paths(each)]
-        found = (self.folder_of(person) if person else self.folder).glob("*.night")
-        return sorted(found, key=lambda p: (p.stat().st_mtime_ns, p.name))
-
-    def people(self) -> list[str]:
-        """Whose nights were imported."""
-        folder = self.folder / self.OTHERS
-        return sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
-
-    def folder_of(self, person: str) -> Path:
-        """Where the nights of another person lie; `DreamlampError` for a name no disk takes."""
-        if not PERSON.fullmatch(person) or person.split(".")[0].lower() in RESERVED:
-            raise DreamlampError(
-                f"{person!r} cannot name a folder everywhere: use letters, digits, - and _"
-            )
-        return self.folder / self.OTHERS / person
-
-    def name(self, path: Path) -> str:
-        """What a night is called: its file's name, with the person's before it if not one's own."""
-        person = self.person(path)
-        return f"{person}/{path.stem}" if person else path.stem
-
-    def person(self, path: Path) -> str:
-        """Whose night it is; "" one's own."""
-        inside = path.absolute().parent
-        return inside.name if inside.parent == self.folder / self.OTHERS else ""
+        found = self.folder.glob("*.night")
+        mine = (p for p in found if person is None or person_of(p.stem) == person)
+        return sorted(mine, key=lambda p: (p.stat().st_mtime_ns, p.name))
 
     def find(self, wanted: str = "last") -> Path:
         """The file of `last`, of a night's number, or of a part of a file's name; or a path.
 
-        `NAME/...` asks for the same among another person's nights.
+        `NAME@...` asks for the same among another person's nights.
         """
         if Path(wanted).is_file():
             if Path(wanted).suffix != ".night":
                 raise NoSuchNight(f"{wanted} is not a night: its name would end in .night")
             return Path(wanted)
-        person, _, rest = wanted.rpartition("/")
-        if person:
-            self.folder_of(person)  # a name, not a way out of the library
-        paths, wanted = self.paths(person), rest
+        person = person_of(wanted)
+        paths = self.paths(person)
         if not paths and person:
             raise NoSuchNight(
                 f"no nights of {person} in {self.folder}: `{self.typed('import --help')}`"
             )
         if not paths:
             raise NoSuchNight(f"no nights in {self.folder}: run `{self.typed('sync')}` first")
-        if wanted == "last":
+        if wanted.rpartition("@")[2] == "last":
             return paths[-1]
         found = _called(wanted, paths)
         if not found:
@@ -105,54 +76,38 @@ class Library:
             raise NoSuchNight(f"{wanted!r} could be {names}: say which")
         return found[0]
 
-    def belongings(self, path: Path) -> list[Path]:
-        """The files that exist because of the night in `path`: bytes, note, page, half of one."""
-        return [file for end in ENDINGS if (file := path.with_suffix(end)).is_file()]
-
-    def delete(self, path: Path) -> list[Path]:
-        """Remove a night and what hangs on it from this disk; return the files that went.
-
-        The lamp may hold the night still and would send it again: its hash is kept, so that the
-        next sync has the lamp delete it, too.
-        """
-        try:
-            note = read_note(path)
-        except ValueError:  # no reason to keep it
-            note = {}
-        if "sha256" in note and not self.person(path):
-            kept = {**self.forgotten(), path.stem: note["sha256"]}
-            _write(self.folder / self.FORGOTTEN, json.dumps(kept, indent=1).encode())
-        gone = self.belongings(path)
-        for file in gone:
-            file.unlink()
-        return gone
-
     def forgotten(self) -> dict[str, str]:
         """Nights deleted here, by name, with the SHA-256 that lets the lamp delete them."""
-        file = self.folder / self.FORGOTTEN
+        file = self.folder / FORGOTTEN
         return json.loads(file.read_text()) if file.is_file() else {}
 
-    def forgot(self, name: str) -> None:
-        """The lamp has deleted it, too: nothing is left of it."""
-        kept = {key: sha for key, sha in self.forgotten().items() if key != name}
-        file = self.folder / self.FORGOTTEN
+    def forget(self, name: str, sha: str | None) -> None:
+        """Have the next sync delete night `name` from its lamp; with None, it has been done."""
+        kept = {key: value for key, value in self.forgotten().items() if key != name}
+        kept |= {name: sha} if sha else {}
         if kept:
-            _write(file, json.dumps(kept, indent=1).encode())
+            sealed.put(self.folder / FORGOTTEN, json.dumps(kept, indent=1).encode())
         else:
-            file.unlink(missing_ok=True)
+            (self.folder / FORGOTTEN).unlink(missing_ok=True)
 
 
 def _called(wanted: str, paths: list[Path]) -> list[Path]:
     """The nights of this name; else of this part of it; else this number; else these letters."""
+    bare = wanted.rpartition("@")[2]
     for fits in (
         lambda path: path.stem == wanted,
-        lambda path: wanted in path.stem.split("-"),
-        lambda path: wanted.isdigit() and number(path) == int(wanted),
-        lambda path: wanted in path.stem,
+        lambda path: bare in path.stem.rpartition("@")[2].split("-"),
+        lambda path: bare.isdigit() and number(path) == int(bare),
+        lambda path: bare in path.stem,
     ):
         if found := [path for path in paths if fits(path)]:
             return found
     return []
+
+
+def person_of(name: str) -> str:
+    """Whose night it is, from its name; "" one's own."""
+    return name.rpartition("@")[0]
 
 
 def number(path: Path) -> int:
@@ -165,7 +120,7 @@ def number(path: Path) -> int:
 
 def read(path: Path) -> Night:
     """The night in `path`, with the note beside it if there is one."""
-    note, raw = read_note(path), load(path)
+    note, raw = read_note(path), sealed.read(path)
     if note and hashlib.sha256(raw).hexdigest() != note["sha256"]:
         raise DreamlampError(f"{path}: the bytes are not those that were fetched; sync it again")
     night = decode(raw, number(path), note)
@@ -179,30 +134,36 @@ def read(path: Path) -> Night:
 def read_note(path: Path) -> dict:
     """The note beside the night in `path`; empty without one."""
     beside = path.with_suffix(".json")
-    return json.loads(load(beside)) if beside.is_file() else {}
+    return json.loads(beside.read_text()) if beside.is_file() else {}
 
 
 def annotate(path: Path, **more) -> None:
     """Add to the note beside the night in `path`, whole or not at all."""
     note = {**read_note(path), **more}
-    store(path.with_suffix(".json"), json.dumps(note, indent=1).encode())
+    sealed.put(path.with_suffix(".json"), json.dumps(note, indent=1).encode())
 
 
-def load(path: Path) -> bytes:
-    """The bytes of a night or a note."""
-    return path.read_bytes()
+def belongings(path: Path) -> list[Path]:
+    """The files that exist because of the night in `path`."""
+    names = (path.with_name(path.stem + ending) for ending in ENDINGS)
+    return [file for file in names if file.is_file()]
 
 
-def store(path: Path, data: bytes) -> None:
-    """Keep the bytes of a night or a note, durably: whole or not at all."""
-    _write(path, data)
+def delete(path: Path) -> list[Path]:
+    """Remove a night and what hangs on it from this disk; return the files that went.
 
-
-def _write(path: Path, data: bytes) -> None:
-    half = path.with_suffix(".new")
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    half.replace(path)
+    The lamp may hold the night still and would send it again: its hash is kept (`forgotten`),
+    so that the next sync has the lamp delete it, too.
+    """
+    held = Library(path.parent)
+    with sealed.alone(held.folder):
+        try:
+            sha = read_note(path).get("sha256")
+        except ValueError:  # a spoilt note is no reason to keep it
+            sha = None
+        if sha and not person_of(path.stem):
+            held.forget(path.stem, sha)
+        gone = belongings(path)
+        for file in gone:
+            file.unlink()
+    return gone

@@ -41,6 +41,7 @@ NIGHTS_WATCHED = 30  # before this one: more than any of the lamp's limits asks 
 SETTLE_S = 30  # from the last beat to the morning's button
 FREE_SECTORS = 2  # of 384, when a night begins on a full flash; a night takes 14
 UNWORN_S = 61 * 60  # an hour without a finger ends a night
+BESIEGED_S = 3600  # longer than any morning's sync
 AFTER_S = 180  # of free-running time after the night, so that its end is certain to be behind
 
 
@@ -61,6 +62,10 @@ class Scenario:
     power_cuts: list[tuple[float, float]] = field(default_factory=list)  # (when, how long)
     visit: bool = False  # a host sets the clock in the evening
     full_flash: bool = False  # of earlier nights that no host ever fetched
+    besieged: bool = False  # a stranger takes the lamp's connection whenever it is offered
+    presses: list[tuple[float, float]] = field(
+        default_factory=list
+    )  # of the button: when, how long
 
 
 def settings_for(mode: str) -> dict[str, int | bytes]:
@@ -142,6 +147,9 @@ class World:
         for start, end in plan.finger_off:
             found += [[_ms(lead + start), "finger_off"], [_ms(lead + end), "finger_on"]]
         found += [[_ms(lead + at), "power_cut", _ms(away)] for at, away in plan.power_cuts]
+        found += [[_ms(lead + at), "button", _ms(lasts)] for at, lasts in plan.presses]
+        if plan.besieged:
+            found.append([_ms(lead), "stranger", _ms(self.over_s + BESIEGED_S)])
         if plan.ends == "button":
             found.append([_ms(self.wakes_s), "button", 300])
         found.append([_ms(self.wakes_s + 2), "finger_off"])

@@ -1,7 +1,7 @@
 """A night in the terminal: a short hypnogram and the plain facts. Knows rich and no page."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from lamp import wire
@@ -96,9 +96,9 @@ def reason(found: dict) -> str:
     )
 
 
-def listing(rows: Sequence[Mapping]) -> Table:
-    """Rows of the index as a table; durations in hours and minutes."""
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+def listing(rows: Sequence) -> None:
+    """Print rows of the index as a table; durations in hours and minutes."""
+    table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
     for name in ("night", "began", "worn", "asleep", "REM", "loops", "ended by", "heart"):
         table.add_column(name, no_wrap=True)
     for row in rows:
@@ -112,7 +112,7 @@ def listing(rows: Sequence[Mapping]) -> Table:
             row["ended_by"],
             "" if row["source"] == "lamp" else row["source"],
         )
-    return table
+    out.print(table, width=None if out.is_terminal else 200)  # a pipe gets whole names
 
 
 @contextmanager

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from .. import index, library, terminal
+from .. import index, library, sealed, terminal
 from .. import replay as replaying
 from .. import report as reporting
 from ..errors import DreamlampError
 from ..index import SORTS
-from ..summary import reasons
+from ..summary import reasons, summarise
 from ..terminal import err, out
 from .common import as_json, choice, show_json, where, which
 
@@ -78,15 +78,13 @@ def nights(wanted, sort, reverse, last, folder: Path | None, as_json: bool) -> N
     with terminal.bars({"index": "reading"}) as told, index.opened(held, told) as known:
         for name, error in known.unreadable(wanted.person):
             err.print(f"{name}: {error}")
+        found = known.nights(wanted)[-(last or 0) :]
         if as_json:
-            found = [{"name": row["name"], "facts": facts} for row, facts in known.facts(wanted)]
-        else:
-            found = known.nights(wanted)
-    found = found[-(last or 0) :]
+            facts = {row["name"]: facts for row, facts in known.facts(wanted)}
     if as_json:
-        show_json(found)
+        show_json([{"name": row["name"], "facts": facts[row["name"]]} for row in found])
     elif found:
-        out.print(terminal.listing(found))
+        terminal.listing(found)
     elif held.paths(wanted.person):
         out.print("No night is like that.")
     else:
@@ -112,12 +110,14 @@ def report(night: str, folder: Path | None, output: Path | None, as_json: bool) 
     if not page.parent.is_dir():
         raise DreamlampError(f"there is no folder {page.parent} for the page: make it first")
     held = library.read(path)
-    facts = reporting.write(held, page)
+    hidden = output is None and sealed.locked(path.parent)
+    facts = summarise(held) if hidden else reporting.write(held, page)
     if as_json:
-        show_json({**facts, "report": str(page)})
+        show_json({**facts, "report": None if hidden else str(page)})
         return
     terminal.show(held, facts)
-    out.print(f"\nreport: {page}", soft_wrap=True)
+    none = "none: the library is locked, and -o FILE would write it for all to read"
+    out.print(f"\nreport: {none if hidden else page}", soft_wrap=True)
 
 
 @click.command()
