@@ -24,6 +24,7 @@ COMMANDS = {
     "replay": "nights",
     "import": "shelf",
     "delete": "shelf",
+    "export": "out",
     "library": "library",
     "night": "virtual",
     "sim": "virtual",
