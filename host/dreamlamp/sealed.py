@@ -20,7 +20,7 @@ from pathlib import Path
 from .errors import DreamlampError
 
 KEY, PUBLIC = "library.key", "library.pub"
-KINDS = ("*.night",)  # what `lock` seals of a folder
+KINDS = ("*.night", "*.journal", "*.shared")  # what `lock` seals of a folder
 MAGIC = b"age-encryption.org/v1\n"
 PASSPHRASE, PASSPHRASE_FD = "DREAMLAMP_PASSPHRASE", "DREAMLAMP_PASSPHRASE_FD"
 

@@ -115,6 +115,35 @@ def listing(rows: Sequence) -> None:
     out.print(table, width=None if out.is_terminal else 200)  # a pipe gets whole names
 
 
+def dream(entry: dict) -> list[Text]:
+    """An entry of the journal, its trace as two rows of blocks."""
+    said = [f"{k} {entry[k]}" for k in ("mood", "vividness", "lucidity") if entry[k] is not None]
+    said += [f"#{tag}" for tag in entry["tags"]]
+    lines = [Text(f"{entry['id']}  {'  '.join(said)}", "dim"), Text(""), Text(entry["text"])]
+    trace = entry["trace"]
+    if trace:
+        rates = [rate and rate / 10 for rate in trace["hr_bpm_x10"]]
+        low = min((r for r in rates if r), default=0) - 2
+        high = max((r for r in rates if r), default=1)
+        rows = (
+            ("heart", rates, low, high),
+            ("score", trace["score"], 0, max(100, *trace["score"])),
+        )
+        lines.append(Text(f"\n{entry['event']['name']}: five minutes before and after", "dim"))
+        for name, values, bottom, top in rows:
+            blocks = "".join(BLOCKS[_height(v, bottom, top)] for v in values)
+            lines.append(
+                Text(f"{name:>6}  ", "dim").append(blocks).append(f"  to {top:.0f}", "dim")
+            )
+    if entry["rescript"]:
+        lines += [Text("\nwritten anew", "dim"), Text(entry["rescript"]["text"])]
+    return lines
+
+
+def _height(value: float | None, low: float, high: float) -> int:
+    return round(8 * max(0.0, min(1.0, ((value or low) - low) / max(high - low, 1))))
+
+
 @contextmanager
 def bars(names: dict[str, str]) -> Iterator[Callable[[str, float], None]]:
     """A progress bar on stderr for each key of `names`; what comes is `told(key, share)`."""
