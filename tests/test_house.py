@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "mind": "wire loops staging wake",
     "diary": "wire codec compat struct array VERSION",
     "night": "asyncio array wire compat diary heart mind nightlog server",
-    "board": "drivers bluetooth machine esp32 os gc time asyncio binascii wire settings",
+    "board": "compat drivers bluetooth machine esp32 os gc time asyncio binascii wire settings",
     "settings": "struct binascii wire",
     "main": "board night machine asyncio sys gc io wire time",
     "drivers/__init__": "",
