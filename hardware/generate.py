@@ -64,7 +64,7 @@ def host_pins(table: dict) -> str:
         '"""Pins by board and signal, written by hardware/generate.py from dreamlamp.toml."""'
     ]
     lines += ["", f'REFERENCE = "{table["reference"]}"  # whose pins firmware/lamp/board.py has']
-    lines += ["PINS = {"]
+    lines += [f"DIVIDER_X100 = {divider_x100(table)}  # the supply over VSENSE", "PINS = {"]
     for key in table["boards"]:
         lines.append(f'    "{key}": {{')
         lines += [f'        "{name}": {row[key]},' for name, row in table["signals"].items()]
@@ -75,12 +75,20 @@ def host_pins(table: dict) -> str:
 def lamp_pins(table: dict) -> str:
     """The block of firmware/lamp/board.py: constants that the compiler folds away."""
     rows = [row for row in table["signals"].values() if "firmware" in row]
-    return "".join(f"_{row['firmware']} = const({row[table['reference']]})\n" for row in rows)
+    lines = [f"_{row['firmware']} = const({row[table['reference']]})\n" for row in rows]
+    return "".join(lines) + f"_DIVIDER_X100 = const({divider_x100(table)})  # of the supply\n"
+
+
+def divider_x100(table: dict) -> int:
+    """What the supply is divided by before VSENSE, x100."""
+    above, below = (table["parts"][ref]["ohm"] for ref in ("R6", "R7"))
+    return round(100 * (above + below) / below)
 
 
 def simulator_pins(table: dict) -> str:
     """The block of firmware/sim/machine.py: where the simulated wires go."""
-    names = {"BUTTON": "BUTTON", "PPG_INT": "SENSOR_INT", "VSENSE": "SUPPLY", "SCL": "SCL"}
+    names = {"BUTTON": "BUTTON", "PPG_INT": "SENSOR_INT", "VSENSE": "SUPPLY", "SDA": "SDA"}
+    names["SCL"] = "SCL"
     rows = table["signals"]
     return "".join(
         f"_{mine} = const({rows[name][table['reference']]})\n" for name, mine in names.items()

@@ -23,6 +23,7 @@ _SCL = const(22)
 _LAMP = const(25)
 _BUTTON = const(32)
 _SUPPLY = const(35)
+_DIVIDER_X100 = const(313)  # of the supply
 # end of what is generated: pins
 I2C_HZ = 100000  # 1 m of lead, 4.7 k pull-ups
 I2C_TIMEOUT_US = 50000
@@ -33,7 +34,6 @@ DEBOUNCE_MS = 30
 LONG_MS = 3000
 FORGET_MS = 10000  # the second time, which must begin within
 AGAIN_MS = 120000
-DIVIDER_X100 = 313  # 100 k over 47 k
 SUPPLY_LOW_MV = 4500
 PAUSE_MAX_MS = 64000
 
@@ -173,9 +173,9 @@ class Power:
 
     def supply_mv(self):
         try:
-            return self._adc.read_uv() // 1000 * DIVIDER_X100 // 100
+            return self._adc.read_uv() // 1000 * _DIVIDER_X100 // 100
         except OSError:  # not calibrated
-            return self._adc.read_u16() * 3100 // 65535 * DIVIDER_X100 // 100
+            return self._adc.read_u16() * 3100 // 65535 * _DIVIDER_X100 // 100
 
     def usb_present(self):
         return self.supply_mv() >= SUPPLY_LOW_MV

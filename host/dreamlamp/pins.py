@@ -1,6 +1,7 @@
 """Pins by board and signal, written by hardware/generate.py from dreamlamp.toml."""
 
 REFERENCE = "devkitc"  # whose pins firmware/lamp/board.py has
+DIVIDER_X100 = 313  # the supply over VSENSE
 PINS = {
     "devkitc": {
         "SDA": 21,
