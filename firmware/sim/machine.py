@@ -106,6 +106,8 @@ class Pin:
         if self._id == _BUTTON:
             return 0 if world.now_ms < world.button_until_ms else 1
         if self._id == _SENSOR_INT:
+            if "no_int_pull_up" in world.defects and self._pull != Pin.PULL_UP:
+                return 0
             device = chip()
             return device.irq() if device else 1
         if self._id in (_SCL, _SDA) and "no_pull_up" in world.defects:

@@ -13,7 +13,7 @@ flash_cut n [tear, whole] (power goes in the n-th flash write or erase from then
 being 0; `tear` as flash.py names them by number) | vfs_cut (the same on the file system's
 partition).
 
-Defects, a list of names, lasting: no_pull_up (SDA and SCL float) | swapped (red and infrared, as
+Defects, a list of names, lasting: no_pull_up (SDA and SCL float) | no_int_pull_up | swapped (red and infrared, as
 on many clones) | max30100 (the older part) | stuck_int (interrupt held low) | loose_int (its wire
 is off) | dead_led (the infrared one) | dead_lamp (the strip takes no current).
 """
@@ -24,7 +24,16 @@ import os
 from flash import PowerCut
 
 NEVER = 2**30 - 1
-DEFECTS = ("no_pull_up", "swapped", "max30100", "stuck_int", "loose_int", "dead_led", "dead_lamp")
+DEFECTS = (
+    "no_pull_up",
+    "no_int_pull_up",
+    "swapped",
+    "max30100",
+    "stuck_int",
+    "loose_int",
+    "dead_led",
+    "dead_lamp",
+)
 POWER_ON, HARD_RESET, WATCHDOG, SOFT_RESET = 1, 2, 3, 5
 
 

@@ -102,8 +102,8 @@ def checks(run: Run, told: Callable[[str], None] = lambda name: None) -> list[Ch
 
     add(_supply(run))
     add(_button(run))
-    wired = [add(_pull_up(run, name)) for name in ("SDA", "SCL", "PPG_INT")]
-    if all(wired[:2]) and add(_part(run)):
+    wired = [add(_pull_up(run, name)) for name in ("SDA", "SCL")]
+    if all(wired) and add(_part(run)):
         add(_interrupt(run))
         add(_rate(run))
         lit = [add(check) for check in _leds(run)]
@@ -145,16 +145,13 @@ def _button(run: Run) -> Check:
 
 
 def _pull_up(run: Run, name: str) -> Check:
-    """A pull-down inside the chip (45 k) loses against a pull-up outside (10 k and less)."""
+    """A pull-down inside the chip (45 k) loses against a pull-up outside (4.7 k)."""
     level = _value(run, f"idle('{name}')")
     run("bus = machine.I2C(0, scl=Pin(pin['SCL']), sda=Pin(pin['SDA']), freq=100000)")
-    if name == "PPG_INT":
-        advice = "the interrupt stays low: R3 (10 k to 3.3 V) is missing, or the line is stuck low"
-    else:
-        advice = (
-            f"{name} is not pulled up to 3.3 V: add 4.7 k from {name} to 3V3, and see whether the "
-            "breakout pulls to its own 1.8 V"
-        )
+    advice = (
+        f"{name} is not pulled up to 3.3 V: add 4.7 k from {name} to 3V3, and see whether the "
+        "breakout pulls to its own 1.8 V"
+    )
     return Check(f"{name} idle", level == 1, "high" if level else "low", "high", advice)
 
 
@@ -173,15 +170,28 @@ def _part(run: Run) -> Check:
 
 
 def _interrupt(run: Run) -> Check:
-    """New-sample interrupt: low soon after a start, high again once the status is read."""
+    """New-sample interrupt: low soon after a start, high again once the status is read.
+
+    What is high must win against a pull-down; what a pull-up inside can lift had none outside.
+    """
     run("begin(15, 15)\nwrite(2, 64)\ntime.sleep_ms(60)")
-    asked = _value(run, "Pin(pin['PPG_INT'], Pin.IN).value()")
+    asked = _value(run, "Pin(pin['PPG_INT'], Pin.IN, Pin.PULL_UP).value()")
     run("write(2, 0)\nread(0, 2)")
-    quiet = _value(run, "Pin(pin['PPG_INT'], Pin.IN).value()")
-    words = {(0, 1): "falls and rises", (0, 0): "stuck low", (1, 1): "stuck high"}
-    reading = words.get((asked, quiet), "upside down")
-    advice = "the interrupt line does not move: check the blue wire, J1 pin 5, and R3"
-    return Check("interrupt", (asked, quiet) == (0, 1), reading, "falls and rises", advice)
+    lifted = _value(run, "Pin(pin['PPG_INT'], Pin.IN, Pin.PULL_UP).value()")
+    quiet = _value(run, "idle('PPG_INT')")
+    expected = "falls and rises"
+    if asked:
+        reading = "stuck high"
+        advice = "the interrupt line never falls: check the blue wire and J1 pin 5"
+    elif not lifted:
+        reading = "stuck low"
+        advice = "the interrupt line never rises: look for a bridge to GND at J1 pin 5"
+    elif not quiet:
+        reading = "not pulled up"
+        advice = "R3 is missing: 10 k from the interrupt line to 3V3"
+    else:
+        reading, advice = expected, ""
+    return Check("interrupt", reading == expected, reading, expected, advice)
 
 
 def _rate(run: Run) -> Check:
