@@ -13,9 +13,9 @@ flash_cut n [tear, whole] (power goes in the n-th flash write or erase from then
 being 0; `tear` as flash.py names them by number) | vfs_cut (the same on the file system's
 partition).
 
-Defects, a list of names, lasting: no_pull_up (SDA and SCL float) | no_int_pull_up | swapped (red and infrared, as
-on many clones) | max30100 (the older part) | stuck_int (interrupt held low) | loose_int (its wire
-is off) | dead_led (the infrared one) | dead_lamp (the strip takes no current).
+Defects, a list of names, lasting: no_pull_up (SDA and SCL float) | no_int_pull_up | swapped (red
+and infrared, as on many clones) | max30100 (the older part) | stuck_int (interrupt held low) |
+loose_int (its wire is off) | dead_led (the infrared one) | dead_lamp (the strip takes no current).
 """
 
 import json
