@@ -75,7 +75,7 @@ def host_pins(table: dict) -> str:
 def lamp_pins(table: dict) -> str:
     """The block of firmware/lamp/board.py: constants that the compiler folds away."""
     rows = [row for row in table["signals"].values() if "firmware" in row]
-    lines = [f"_{row['firmware']} = const({row[table['reference']]})\n" for row in rows]
+    lines = [f"{row['firmware']} = const({row[table['reference']]})\n" for row in rows]
     return "".join(lines) + f"_DIVIDER_X100 = const({divider_x100(table)})  # of the supply\n"
 
 
