@@ -58,3 +58,18 @@ def parameters(table: dict) -> str:
     lines = ["// written by hardware/generate.py from dreamlamp.toml"]
     lines += [f"{name} = {value};" for name, value in measures(table).items()]
     return "\n".join(lines) + "\n"
+
+
+def words(table: dict) -> str:
+    """Markdown: what a builder has to cut and to find room for."""
+    spec, (width, depth, height) = table["box"], outside(table)
+    play = FRAME * 2 - spec["wall"] * 2
+    plate = [side + play - spec["gap"] * 2 for side in spec["diffuser"]]
+    strip = spec["strip"]
+    return (
+        f"The lamp is {width:.0f} x {height:.0f} x {depth:.0f} mm, its bright face "
+        f"{spec['diffuser'][0]} x {spec['diffuser'][1]} mm. Cut the aluminium to "
+        f"{plate[0]:.0f} x {plate[1]:.0f} x {spec['plate']['thick']:g} mm and the strip into "
+        f"{strip['rows']} pieces of {strip['length'] // strip['rows']} mm; eight screws "
+        f"M{spec['screw']:g} x 10.\n"
+    )

@@ -96,10 +96,11 @@ def risk_group(table: dict, radiance: float) -> str:
 def report(table: dict, size: tuple[float, float, float]) -> str:
     """Markdown tables of everything above."""
     full = table["parts"]["D1"]["watt"]
-    lines = ["| state | mA at 5 V | hours from the cell |", "| --- | --- | --- |"]
+    cell = inputs(table)["cell_mah"]
+    lines = [f"| state | mA at 5 V | hours from a cell of {cell:g} mAh |", "| --- | --- | --- |"]
     for state, ma in milliamps(table).items():
         lines.append(f"| {state} | {ma:.0f} | {hours(table, ma):.1f} |")
-    lines += ["", "| LED power | " + " | ".join(f"{m:g} m" for m in AXIS_M) + " |"]
+    lines += ["", "| LED power | " + " | ".join(f"lux at {m:g} m" for m in AXIS_M) + " |"]
     lines.append("| --- |" + " --- |" * len(AXIS_M))
     for watt in (full / 300, full / 30, full / 3, full):
         row = [f"{lux(table, watt, metres):.3g}" for metres in AXIS_M]

@@ -103,6 +103,7 @@ def blocks(table: dict) -> dict[tuple[Path, str], str]:
         (Path("firmware/sim/machine.py"), "pins"): simulator_pins(table),
         (guide, "budget"): budget.report(table, box.outside(table)),
         (guide, "inputs"): budget.sources(table),
+        (guide, "box"): box.words(table),
     }
     for kit in table["kits"]:
         made[(guide, f"{kit} parts")] = wiring.shopping(table, kit)
