@@ -88,7 +88,7 @@ def divider_x100(table: dict) -> int:
 def simulator_pins(table: dict) -> str:
     """The block of firmware/sim/machine.py: where the simulated wires go."""
     names = {"BUTTON": "BUTTON", "PPG_INT": "SENSOR_INT", "VSENSE": "SUPPLY", "SDA": "SDA"}
-    names["SCL"] = "SCL"
+    names |= {name: name for name in ("SCL", "EEG_CS", "EEG_DRDY", "EEG_RST")}
     rows = table["signals"]
     return "".join(
         f"_{mine} = const({rows[name][table['reference']]})\n" for name, mine in names.items()
