@@ -97,7 +97,6 @@ def load(path):
         if defect not in DEFECTS:
             raise ValueError("unknown defect: %s" % defect)
     sensor = spec.get("sensor", 0x11 if "max30100" in defects else sensor)
-    sensor = spec.get("sensor", sensor)
     eeg = bool(spec.get("eeg"))
     gc_us = spec.get("gc_us", gc_us)
     realtime = bool(spec.get("realtime"))

@@ -226,7 +226,7 @@ def test_a_dead_led_gives_samples_that_look_like_no_finger():
 
 
 def test_swapped_colours_still_give_a_finger_at_half_scale():
-    driver, n = built_wrong("swapped")
+    _driver, n = built_wrong("swapped")
     assert abs(n - 500) <= 1 and 90000 < BUF[0] < 172000
 
 
