@@ -7,6 +7,7 @@ command was not understood.
 
 import sys
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
@@ -16,12 +17,21 @@ from .terminal import err
 
 # command: the file of commands/ that holds it, under the same name
 COMMANDS = {
-    "sync": "nights",
+    "sync": "sync",
     "nights": "nights",
     "report": "nights",
     "why": "nights",
     "replay": "nights",
+    "import": "shelf",
+    "delete": "shelf",
+    "export": "out",
+    "journal": "journal",
+    "share": "share",
+    "unshare": "share",
+    "commons": "commons",
+    "library": "library",
     "bonds": "bonds",
+    "doctor": "doctor",
     "night": "virtual",
     "sim": "virtual",
 }
@@ -37,7 +47,7 @@ class Commands(click.Group):
         if name not in COMMANDS:
             return None
         module = import_module(f".commands.{COMMANDS[name]}", __package__)
-        return getattr(module, name.replace("-", "_"))
+        return getattr(module, name.replace("-", "_") + "_" * iskeyword(name))
 
     def invoke(self, ctx):
         try:
