@@ -57,6 +57,7 @@ BUSY = const(4)
 MISMATCH = const(5)  # the hash is not this night's
 FAULT = const(6)
 TOO_FAST = const(7)
+LATER = const(8)  # begun and not yet done: ask again
 
 # `data` carries: offset u32, then bytes of the night from there on.
 DATA_HEADER = "<I"
