@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from dreamlamp import cli, library, sim, terminal
+from dreamlamp.commands import virtual
 from dreamlamp.errors import DreamlampError
 from dreamlamp.sleeper import sleeper
 from lamp import wire
@@ -94,9 +95,9 @@ def test_a_time_that_is_none_is_a_usage_error(tmp_path):
 
 
 def test_clock_times_of_the_night_count_from_bedtime():
-    assert cli.asleep_s("23:00") == 0 and cli.asleep_s("03:00") == 4 * 3600
-    assert cli.power_cut_of("03:00") == (4 * 3600, 300)
-    assert cli.power_cut_of("23:30+10") == (1800, 600)
+    assert virtual.asleep_s("23:00") == 0 and virtual.asleep_s("03:00") == 4 * 3600
+    assert virtual.power_cut_of("03:00") == (4 * 3600, 300)
+    assert virtual.power_cut_of("23:30+10") == (1800, 600)
 
 
 def test_sync_without_a_lamp_says_what_to_do(tmp_path, monkeypatch):
@@ -105,7 +106,7 @@ def test_sync_without_a_lamp_says_what_to_do(tmp_path, monkeypatch):
     assert done.exit_code == 1 and "Traceback" not in done.output and done.stderr.count("\n") < 4
 
 
-@pytest.mark.parametrize("command", sorted(cli.main.commands))
+@pytest.mark.parametrize("command", sorted(cli.COMMANDS))
 def test_each_command_has_help(command):
     done = run(command, "--help")
     assert done.exit_code == 0 and "Usage" in done.output

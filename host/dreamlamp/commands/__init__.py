@@ -1,0 +1,1 @@
+"""What is typed: one file for each group of commands, named in `cli.COMMANDS`."""

@@ -1,0 +1,137 @@
+"""The nights of the library: fetch them, list them, draw them, ask why."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from .. import library, terminal
+from .. import replay as replaying
+from .. import report as reporting
+from ..errors import DreamlampError
+from ..summary import reasons, summarise
+from ..terminal import err, out
+from .common import as_json, show_json, where, which
+
+
+@click.command()
+@click.option("--lamp", help="Only the lamp of this name, for example 3F2A.")
+@click.option(
+    "--pair",
+    is_flag=True,
+    help=("Pair first: hold the lamp's button three seconds first, then within two minutes."),
+)
+@where
+@as_json
+def sync(lamp: str | None, pair: bool, folder: Path | None, as_json: bool) -> None:
+    """Fetch the nights that the library has not, verify them, and tell the lamp the time.
+
+    \b
+    dreamlamp sync
+    dreamlamp sync --lamp 3F2A --library ~/nights
+    """
+    from .. import link
+    from .. import sync as syncing
+
+    held = library.Library(folder)
+
+    async def fetch(told):
+        async with link.connect(lamp, pair=pair) as line:
+            return await syncing.sync(
+                line,
+                held.folder,
+                lambda entry, have: told(str(entry.night), have / max(1, entry.length)),
+            )
+
+    with terminal.bars({}) as told:
+        results = asyncio.run(fetch(told))
+    if as_json:
+        show_json([{"night": r.night, "state": r.state, "file": str(r.path)} for r in results])
+        return
+    for r in results:
+        out.print(f"night {r.night}: {r.state}, {r.fetched} bytes new")
+    now = f"Now: {held.typed('report')}"
+    out.print(now if results else "The lamp has recorded no night yet.", soft_wrap=True)
+
+
+@click.command()
+@where
+@as_json
+def nights(folder: Path | None, as_json: bool) -> None:
+    """List the nights of the library, oldest first."""
+    held = library.Library(folder)
+    rows = []
+    for path in held.paths():
+        try:
+            rows.append({"name": path.stem, "facts": summarise(library.read(path))})
+        except DreamlampError as error:
+            err.print(f"{path.name}: {error}")
+    if as_json:
+        show_json(rows)
+    elif rows:
+        out.print(terminal.listing(rows))
+    else:
+        hint = f"No nights in {held.folder} yet: run `{held.typed('sync')}`."
+        out.print(hint, soft_wrap=True)
+
+
+@click.command()
+@which
+@where
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
+              help="Write the page here; default: beside the night.")  # fmt: skip
+@as_json
+def report(night: str, folder: Path | None, output: Path | None, as_json: bool) -> None:
+    """Write the page of NIGHT (its number, a part of its name, a file; default: the last).
+
+    \b
+    dreamlamp report
+    dreamlamp report 12 -o monday.html
+    """
+    path = library.Library(folder).find(night)
+    page = output or path.with_suffix(".html")
+    if not page.parent.is_dir():
+        raise DreamlampError(f"there is no folder {page.parent} for the page: make it first")
+    held = library.read(path)
+    facts = reporting.write(held, page)
+    if as_json:
+        show_json({**facts, "report": str(page)})
+        return
+    terminal.show(held, facts)
+    out.print(f"\nreport: {page}", soft_wrap=True)
+
+
+@click.command()
+@which
+@where
+@as_json
+def replay(night: str, folder: Path | None, as_json: bool) -> None:
+    """Reach every decision of NIGHT again with the lamp's own files, and compare.
+
+    Exit status 1 if a single integer differs.
+    """
+    verdict = replaying.replay(library.read(library.Library(folder).find(night)))
+    if as_json:
+        show_json(verdict.as_json())
+    else:
+        out.print(verdict.sentence())
+        for name, where_first in verdict.first.items():
+            out.print(f"  {name}: {where_first}")
+    if not verdict.ok:
+        raise SystemExit(1)
+
+
+@click.command()
+@which
+@where
+@as_json
+def why(night: str, folder: Path | None, as_json: bool) -> None:
+    """Say on what figures each loop and each light of NIGHT was decided."""
+    held = library.read(library.Library(folder).find(night))
+    found = reasons(held)
+    if as_json:
+        show_json(found)
+    elif not found:
+        out.print("The detector saw no loop, and the lamp stayed dark.")
+    for reason in [] if as_json else found:
+        out.print(terminal.reason(reason), soft_wrap=True)
