@@ -41,6 +41,7 @@ def summarise(night: Night) -> dict:
         "ended": (began + timedelta(seconds=night.length_s)).isoformat() if began else None,
         "end_reason": names.END[night.end],
         "mode": names.MODE[night.boots[0].mode],
+        "consent": consent(night),
         "firmware": night.boots[0].firmware,
         "source": night.note.get("source", {}),
         "recorded_min": len(night) * minutes,
@@ -61,6 +62,12 @@ def summarise(night: Night) -> dict:
         "lost_bytes": night.lost_bytes,
         "unknown_frames": night.unknown,
     }
+
+
+def consent(night: Night) -> str:
+    """Whether the lamp held its sleeper's consent: `none`, `another policy`, `given`."""
+    policy = night.boots[-1].policy & ~wire.POLICY_THIRD
+    return "given" if policy == wire.POLICY else "another policy" if policy else "none"
 
 
 def _mean(values: np.ndarray) -> float | None:
