@@ -28,10 +28,10 @@ _FAILURES_S = const(10)
 
 
 def _is_plan(value):
-    """Whether these bytes are a plan of dawns: nothing, or 1 to 31 times one after another."""
+    """Whether these bytes are a plan of dawns: nothing, or 1 to 14 times, one after another."""
     if not len(value):
         return True
-    if len(value) % 4 != 2 or not 6 <= len(value) <= 126:
+    if len(value) % 4 != 2 or not 6 <= len(value) <= 58:
         return False
     before = 0
     for offset in range(2, len(value), 4):

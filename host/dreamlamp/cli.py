@@ -21,6 +21,12 @@ COMMANDS = {
     "report": "nights",
     "why": "nights",
     "replay": "nights",
+    "morning": "morning",
+    "dawn": "light",
+    "winddown": "light",
+    "light": "light",
+    "consent": "acting",
+    "mode": "acting",
     "night": "virtual",
     "sim": "virtual",
 }

@@ -77,7 +77,7 @@ def simulated(settings: dict[str, int | bytes]) -> list[str]:
     """What of the right to act is made up in a lamp born with these settings, in sentences."""
     if not settings.get("nights"):
         return []
-    earlier = f"SIMULATED: {settings['nights']} earlier nights of baseline and observing"
+    earlier = f"SIMULATED: {settings['nights']!r} earlier nights of baseline and observing"
     if settings.get("consent"):
         return [f"{earlier}, and the sleeper's consent."]
     return [f"{earlier}. No consent is simulated."]
