@@ -27,6 +27,8 @@ DEBOUNCE_MS = 30
 LONG_MS = 3000
 EPOCH_2000 = 946684800  # Unix time of the chip's second 0
 YEAR_2024 = 757382400  # on the chip's clock; an earlier date was never set
+FORGET_MS = 10000  # the second time, which must begin within
+AGAIN_MS = 120000
 DIVIDER_X100 = 313  # 100 k over 47 k
 SUPPLY_LOW_MV = 4500
 PAUSE_MAX_MS = 64000
@@ -120,6 +122,8 @@ class Button:
         self._down = self.pressed()
         self._press = False  # one that nobody took yet
         self._struck = False  # the last press was taken at once
+        self._held_at = time.ticks_add(self._down_at, -AGAIN_MS - 1)
+        self._again = False  # the press that lasts is the second one
         self._pin.irq(self._edge, machine.Pin.IRQ_FALLING | machine.Pin.IRQ_RISING)
 
     def _edge(self, _pin):
@@ -167,8 +171,20 @@ class Button:
         return not self._down and self.struck()
 
     def held(self):
-        """True once in a press that lasts, after LONG_MS."""
-        return self._lasts() and self.struck()
+        """In a press that lasts 1 once, after LONG_MS, and in a second one shortly after it also
+        2 once, after FORGET_MS: what leans on a button presses it only once. Else 0."""
+        if not self._lasts():
+            return 0
+        now = time.ticks_ms()
+        if self.struck():
+            self._again = 0 <= time.ticks_diff(now, self._held_at) <= AGAIN_MS
+            self._held_at = now
+            return 1
+        mine = time.ticks_diff(self._held_at, self._down_at) >= 0  # not one that `struck` took
+        if self._again and mine and time.ticks_diff(now, self._down_at) >= FORGET_MS:
+            self._again = False
+            return 2
+        return 0
 
 
 class Power:

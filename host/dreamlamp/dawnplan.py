@@ -20,8 +20,8 @@ FILE = "dawn.json"
 
 def plan(
     at: time,
+    zone: tzinfo | None,
     now: datetime,
-    zone: tzinfo | None = None,
     level: int = 60,
     window_min: int = 0,
     days: frozenset[int] = frozenset(range(7)),
@@ -75,7 +75,7 @@ class Wish:
     def plan(self, now: datetime) -> bytes:
         """The plan of the next fortnight of mornings."""
         at = time.fromisoformat(self.at)
-        return plan(at, now, None, self.level, self.smart_min, weekdays(self.days))
+        return plan(at, None, now, self.level, self.smart_min, weekdays(self.days))
 
 
 def kept(folder: Path, lamp: str) -> Wish | None:

@@ -1,4 +1,4 @@
-"""What the library still has to tell a lamp when it meets it: the threshold, a fortnight of dawns."""
+"""What the library still has to tell a lamp that it meets: the threshold, the next dawns."""
 
 from datetime import datetime
 

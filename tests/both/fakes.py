@@ -23,6 +23,10 @@ class Night:
         self.clock = None
         self.will_not = 0
         self.asked = []
+        self.fetches = 0
+
+    def sync_began(self):
+        self.fetches += 1
 
     def setting(self, key):
         return getattr(self, key, 0)

@@ -98,6 +98,18 @@ def test_read_sends_exactly_its_credit_and_goes_on_where_it_ended():
     assert stream(lamp) == {}
 
 
+def test_the_night_hears_once_a_connection_that_somebody_fetches():
+    lamp = made()
+    ask(lamp, wire.READ, struct.pack("<HII", 9, 0, 10))
+    assert lamp.night.fetches == 0
+    for night in (1, 4, 1):
+        ask(lamp, wire.READ, struct.pack("<HII", night, 0, 10))
+    assert lamp.night.fetches == 1
+    lamp.gone()
+    ask(lamp, wire.READ, struct.pack("<HII", 1, 0, 10))
+    assert lamp.night.fetches == 2
+
+
 def test_what_the_radio_could_not_take_comes_again():
     lamp = made()
     ask(lamp, wire.READ, struct.pack("<HII", 1, 0, 750))

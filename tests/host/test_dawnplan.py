@@ -24,7 +24,7 @@ def walls(value):
     "now", (datetime(2026, 3, 27, 21, tzinfo=UTC), datetime(2026, 10, 23, 21, tzinfo=UTC))
 )
 def test_it_is_the_same_wall_time_on_both_sides_of_a_change(now):
-    mornings = walls(plan(time(7, 0), now, BERLIN))
+    mornings = walls(plan(time(7, 0), BERLIN, now))
     assert len(mornings) == 14
     assert {(m.hour, m.minute) for m in mornings} == {(7, 0)}
     assert len({m.utcoffset() for m in mornings}) == 2
@@ -33,14 +33,14 @@ def test_it_is_the_same_wall_time_on_both_sides_of_a_change(now):
 
 def test_it_begins_with_the_next_time_and_not_a_past_one():
     now = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
-    assert walls(plan(time(7, 0), now, BERLIN))[0].date() == now.date()
+    assert walls(plan(time(7, 0), BERLIN, now))[0].date() == now.date()
     later = now + timedelta(hours=2)
-    assert walls(plan(time(7, 0), later, BERLIN))[0].date() == now.date() + timedelta(days=1)
+    assert walls(plan(time(7, 0), BERLIN, later))[0].date() == now.date() + timedelta(days=1)
 
 
 def test_the_lamp_reads_it():
     now = datetime(2026, 11, 22, 21, 0, tzinfo=UTC)
-    dawn = Dawn(plan(time(7, 0), now, BERLIN, level=50, window_min=20))
+    dawn = Dawn(plan(time(7, 0), BERLIN, now, level=50, window_min=20))
     dawn.clock(100, int(now.timestamp()))
     assert (dawn.level, dawn.window_s, dawn.at_s) == (50, 1200, 100 + 9 * 3600)
     assert dawn.feed(wire.Epoch(), 130) == 0
@@ -52,12 +52,12 @@ def test_the_lamp_reads_it():
 )
 def test_what_no_dawn_can_be_is_refused(wrong):
     with pytest.raises(ValueError):
-        plan(time(7), datetime.now(UTC), BERLIN, **wrong)
+        plan(time(7), BERLIN, datetime.now(UTC), **wrong)
 
 
 def test_a_time_that_the_spring_skips_comes_as_much_after_the_jump():
     now = datetime(2026, 3, 28, 20, tzinfo=UTC)
-    first = walls(plan(time(2, 30), now, BERLIN))[0]
+    first = walls(plan(time(2, 30), BERLIN, now))[0]
     assert (first.day, first.hour, first.minute) == (29, 3, 30)
 
 
@@ -68,7 +68,7 @@ def test_a_time_that_the_spring_skips_comes_as_much_after_the_jump():
 def test_days_are_read_as_people_write_them(text, wanted):
     assert dawnplan.weekdays(text) == wanted
     now = datetime(2026, 11, 22, 21, tzinfo=UTC)
-    mornings = walls(plan(time(7), now, BERLIN, days=frozenset(wanted)))
+    mornings = walls(plan(time(7), BERLIN, now, days=frozenset(wanted)))
     assert {m.weekday() for m in mornings} == wanted and len(mornings) == 14
 
 

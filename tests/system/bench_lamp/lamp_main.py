@@ -56,6 +56,9 @@ class Night:
         setattr(self, key, value)
         return True
 
+    def sync_began(self):
+        pass
+
     def clock_set(self, unix_s, offset_min):
         self.clock = (unix_s, offset_min)
 
