@@ -6,11 +6,12 @@ counts) is reached again by running them over it (`replay.inside`). Knows no pag
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lamp import wire
 
-from . import replay
+from . import library, replay
 from .nights import Event, Night
 from .summary import SEEN, summarise
 from .words import moment, why
@@ -153,6 +154,15 @@ def arms(nights: list[Night]) -> dict[str, dict[str, int]]:
             arm["events"] += 1
             arm[_outcome(night, event)] += 1
     return {name: dict(arm) for name, arm in found.items()}
+
+
+def arms_beside(path: Path, night: Night) -> dict[str, dict[str, int]] | None:
+    """Both arms over the nights of the lamp of `path`, if this night's sleeper agreed to two."""
+    if not any(boot.policy & wire.POLICY_THIRD for boot in night.boots):
+        return None
+    lamp = path.stem.rsplit("-", 1)[0]
+    mine = [p for p in library.Library(path.parent).paths() if p.stem.rsplit("-", 1)[0] == lamp]
+    return arms([library.read(p) for p in mine])
 
 
 def _outcome(night: Night, event: Event) -> str:

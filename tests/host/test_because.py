@@ -116,6 +116,8 @@ def test_in_the_terminal_it_is_blocks_and_figures(path):
     figures = json.loads(run("why", path, "--json").stdout)
     assert figures["events"][0]["figures"]["score"] == 112
     assert figures["arms"]["lit"]["events"] == 1
+    assert run("report", path).exit_code == 0
+    assert "With light: 1 event" in path.with_suffix(".html").read_text()
 
 
 @pytest.mark.parametrize(

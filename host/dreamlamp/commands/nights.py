@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .. import index, library, sealed, terminal
+from .. import because, index, library, sealed, terminal
 from .. import replay as replaying
 from .. import report as reporting
 from ..errors import DreamlampError
@@ -114,7 +114,9 @@ def report(night: str, folder: Path | None, output: Path | None, as_json: bool) 
         raise DreamlampError(f"there is no folder {page.parent} for the page: make it first")
     held = library.read(path)
     hidden = output is None and sealed.locked(path.parent)
-    facts = summarise(held) if hidden else reporting.write(held, page)
+    both = because.arms_beside(path, held)
+    said = because.arms_sentence(both) if both else ""
+    facts = summarise(held) if hidden else reporting.write(held, page, arms=said)
     if as_json:
         show_json({**facts, "report": None if hidden else str(page)})
         return

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-from lamp import wire
 
 from .. import because, library, picture
 from ..errors import DreamlampError
@@ -32,7 +31,7 @@ def why(night: str, event: int | None, folder: Path | None, output: Path | None,
     path = library.Library(folder).find(night)
     read = library.read(path)
     found = because.cases(read)
-    both = _arms(path, read)
+    both = because.arms_beside(path, read)
     if event is not None and event > len(found):
         raise DreamlampError(f"this night has {len(found)} events, not {event}")
     if output and event is None:
@@ -81,13 +80,3 @@ def _draw(read, case: because.Case) -> None:
             f"{f['quality']} %, threshold at {f['threshold_percent']} %, light spent or set aside "
             f"{f['spent_lux_min']:.0f} of 300 lux min"
         )
-
-
-def _arms(path: Path, read) -> dict | None:
-    """Both arms over the nights of this lamp beside it, if its sleeper agreed to a dark third."""
-    if not any(boot.policy & wire.POLICY_THIRD for boot in read.boots):
-        return None
-    lamp = path.stem.rsplit("-", 1)[0]
-    beside = library.Library(path.parent).paths()
-    mine = [p for p in beside if p.stem.rsplit("-", 1)[0] == lamp]
-    return because.arms([library.read(p) for p in mine])
