@@ -51,6 +51,7 @@ OWNER = {
     "click": "cli commands/",
     "rich": "terminal",
     "wfdb": "recordings",
+    "aiohttp": "web",
     "cryptography": "bundle",
     "jinja2": "templates",
     "markupsafe": "templates",

@@ -25,6 +25,7 @@ COMMANDS = {
     "share": "share",
     "unshare": "share",
     "commons": "commons",
+    "open": "open",
     "library": "library",
     "night": "virtual",
     "sim": "virtual",

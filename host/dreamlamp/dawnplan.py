@@ -11,13 +11,18 @@ DAYS = 7  # a plan ends with its last day: a lamp that no host visits for a week
 
 
 def plan(
-    at: time, zone: tzinfo, now: datetime, level: int = 60, window_min: int = 0, days: int = DAYS
+    at: time,
+    zone: tzinfo | None,
+    now: datetime,
+    level: int = 60,
+    window_min: int = 0,
+    days: int = DAYS,
 ) -> bytes:
     """Return the plan of the next `days` mornings at wall time `at` in `zone`.
 
-    `now` is aware; `level` CIE L* 1..100; `window_min` 0..60. A time that a spring night skips is
-    the instant the clocks jump over it (PEP 495, fold 0); one that an autumn night repeats is the
-    first.
+    `now` is aware; `zone` None is this computer's own; `level` CIE L* 1..100; `window_min` 0..60.
+    A time that a spring night skips is the instant the clocks jump over it (PEP 495, fold 0); one
+    that an autumn night repeats is the first.
     """
     if not (1 <= level <= 100 and 0 <= window_min <= 60 and 1 <= days <= 31):
         raise ValueError("a dawn has a level of 1 to 100, a window to 60 min and 1 to 31 days")
