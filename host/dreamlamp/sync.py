@@ -21,6 +21,7 @@ from pathlib import Path
 from lamp import wire
 
 from . import sealed
+from .library import Library
 from .link import LampError, Link, LinkLost, Refusal, virtual
 
 WINDOW = 4096  # bytes granted ahead; no more than these can be sent in vain
@@ -66,7 +67,9 @@ class Result:
 
     night: int
     path: Path
-    state: str  # "complete", "partial" (still being written), "kept" (was here already)
+    # "complete", "partial" (still being written), "kept" (was here already), "deleted" (on the
+    # lamp, because it was deleted here)
+    state: str
     bytes: int = 0  # of the night
     fetched: int = 0  # bytes that were new
     resent: int = 0  # bytes that came again
@@ -97,7 +100,8 @@ async def _sync(link: Link, library: Path, progress: Progress, now) -> list[Resu
     clock = await set_time(link, hello, now())
     results = []
     for entry in await nights(link):
-        results.append(await Fetch(link, library, entry, clock, progress).run())
+        fetch = Fetch(link, library, entry, clock, progress)
+        results.append(await forgotten(fetch) or await fetch.run())
     return results
 
 
@@ -122,6 +126,23 @@ async def nights(link: Link) -> list[Entry]:
         found += [Entry(*e) for e in struct.iter_unpack(wire.NIGHT_ENTRY, answer[1:])]
         if len(answer) == 1 or len(found) >= answer[0]:
             return found
+
+
+async def forgotten(fetch: "Fetch") -> Result | None:
+    """Delete a night from the lamp that was deleted from the library; None if it was not."""
+    held, name = Library(fetch.path.parent), fetch.path.stem
+    sha = held.forgotten().get(name)
+    if not sha:
+        return None
+    night = fetch.entry.night
+    _, there = struct.unpack(
+        "<I32s", await fetch.link.request(wire.DIGEST, struct.pack("<H", night))
+    )
+    if there.hex() == sha:
+        await fetch.link.request(wire.DELETE, struct.pack("<H32s", night, there))
+        fetch.result.state = "deleted"
+    held.forget(name, None)
+    return fetch.result if there.hex() == sha else None  # else another night of that number
 
 
 async def delete(link: Link, file: Path) -> None:

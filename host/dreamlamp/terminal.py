@@ -1,7 +1,7 @@
 """A night in the terminal: a short hypnogram and the plain facts. Knows rich and no page."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from lamp import wire
@@ -96,25 +96,23 @@ def reason(found: dict) -> str:
     )
 
 
-def listing(rows: list[dict]) -> Table:
-    """The library as a table; durations in hours and minutes."""
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+def listing(rows: Sequence) -> None:
+    """Print rows of the index as a table; durations in hours and minutes."""
+    table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
     for name in ("night", "began", "worn", "asleep", "REM", "loops", "ended by", "heart"):
         table.add_column(name, no_wrap=True)
     for row in rows:
-        facts = row["facts"]
-        began = facts["began"][:16].replace("T", " ") if facts["began"] else "unknown"
-        found = facts["statistics"]
-        times = (facts["worn_min"], found["tst"], found["rem"])
+        began = row["began_at"][:16].replace("T", " ") if row["began_at"] else "unknown"
+        times = (row["worn_min"], row["tst"], row["rem"])
         table.add_row(
             row["name"],
             began,
             *(f"{round(t) // 60}:{round(t) % 60:02d}" for t in times),
-            str(len(facts["loops"])),
-            facts["end_reason"],
-            facts["source"].get("heart", ""),
+            str(row["loops"]),
+            row["ended_by"],
+            "" if row["source"] == "lamp" else row["source"],
         )
-    return table
+    out.print(table, width=None if out.is_terminal else 200)  # a pipe gets whole names
 
 
 def plain(text: str) -> None:

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from dreamlamp import link, sync
+from dreamlamp import library, link, sync
 from hostile import Target
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -195,3 +195,23 @@ def test_what_does_not_match_its_hash_is_never_kept(tmp_path):
     with pytest.raises(link.LampError, match="does not match"):
         asyncio.run(bring(target, tmp_path, random.Random(1), 0, []))
     assert not list(tmp_path.glob("*.night")) and target.log.marked == set()
+
+
+def test_a_night_deleted_here_is_deleted_on_the_lamp_and_comes_back_no_more(tmp_path):
+    target = target_of(900, 5)
+    first = asyncio.run(bring(target, tmp_path, random.Random(1), 0.0, []))
+    library.delete(first[0].path)
+    again = asyncio.run(bring(target, tmp_path, random.Random(1), 0.0, []))
+    assert [r.state for r in again] == ["deleted", "kept"] and list(target.log.held) == [4]
+    assert [p.name for p in tmp_path.glob("*.night")] == ["3F2A-00004.night"]
+    assert not library.Library(tmp_path).forgotten()
+
+
+def test_another_night_of_a_deleted_ones_number_is_fetched(tmp_path):
+    target = target_of(900, 5)
+    first = asyncio.run(bring(target, tmp_path, random.Random(1), 0.0, []))
+    library.delete(first[0].path)
+    target.log.held[1] = b"\x01" * 700
+    again = asyncio.run(bring(target, tmp_path, random.Random(1), 0.0, []))
+    assert again[0].state == "complete" and first[0].path.read_bytes() == b"\x01" * 700
+    assert 1 in target.log.held and not library.Library(tmp_path).forgotten()

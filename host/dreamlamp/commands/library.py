@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .. import sealed, terminal
+from .. import index, sealed, terminal
 from ..library import Library
 from ..terminal import out
 from .common import as_json, show_json, where
@@ -32,6 +32,7 @@ def lock(folder: Path | None, as_json: bool) -> None:
     held = Library(folder)
     again = (held.folder / sealed.KEY).exists()
     said = sealed.passphrase(twice=not again)
+    (held.folder / index.FILE).unlink(missing_ok=True)  # it tells as much as the nights
     with terminal.bars({"lock": "sealing"}) as told:
         done = sealed.lock(held.folder, said, lambda share: told("lock", share))
     show(held, as_json, f"{done} files sealed.")
