@@ -93,7 +93,7 @@ class Server:
         except web.HTTPException as error:
             answer = self._answer(self.failed(error.status, error.reason))
         except DreamlampError as error:
-            answer = self._answer(self.failed(500, str(error)))
+            answer = self._answer(self.failed(400, str(error)))
         answer.headers.update(HEADERS)
         return answer
 
@@ -119,7 +119,10 @@ class Server:
         async def handle(request: web.Request) -> web.Response:
             form = {}
             if request.method == "POST":
-                sent = await request.post()
+                try:
+                    sent = await request.post()
+                except (ValueError, LookupError):  # bytes or a charset that nobody knows
+                    raise DreamlampError("that form cannot be read: send it again") from None
                 form = {key: value for key, value in sent.items() if isinstance(value, str)}
             rest = request.match_info.get("rest", "")
             return self._answer(await view(Asked(rest, dict(request.query), form)))
