@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "bonds": "compat",
     "mind": "wire loops staging wake",
     "diary": "wire codec compat struct array VERSION",
-    "night": "asyncio array wire compat diary heart mind nightlog server",
+    "night": "asyncio array wire compat dawn diary heart mind nightlog server wake",
     "board": "drivers bluetooth machine esp32 os gc time asyncio binascii wire settings",
     "settings": "struct binascii wire",
     "main": "board night machine asyncio sys gc io wire time",

@@ -33,8 +33,8 @@ class Ramp:
         self.over_ms, self.elapsed_ms = over_ms, 0
 
     def fade(self):
-        """Go dark softly; a fade that runs goes on."""
-        if self.goal:
+        """Go dark softly; a fade that runs goes on, a slower fall becomes one."""
+        if self.goal or self.over_ms > FADE_MS:
             self.aim(0, FADE_MS)
 
     def cut(self):

@@ -125,6 +125,7 @@ class _Run:
         self.count = 0  # epochs so far
         self.boot: Boot = None  # type: ignore[assignment]  # the first frames set these two
         self.mind: mind.Mind = None  # type: ignore[assignment]
+        self.lit = False  # by what no mind decides about, or until just now
         self.epoch = wire.Epoch()
         self.expected: tuple[int, ...] | None = None
 
@@ -175,25 +176,32 @@ class _Run:
 
         The ramp's level is what the next epoch began with: the lamp's ticks are not replayed.
         """
-        if self.mind.wake.run:
-            self.mind.wake.ramp.level = self.lights[self.count + 1] * 100
+        wake = self.mind.wake
+        if wake.run or wake.ramp.goal or wake.ramp.level:
+            wake.ramp.level = self.lights[self.count + 1] * 100
         ended_s = self.boot.second + (index - self.boot.epoch + 1) * wire.EPOCH_S
         return self.mind.feed(epoch, ended_s)
 
     def _light(self, light: int, where: str) -> None:
         """Light without a rescue or a ramp behind it is a fault whatever else agrees."""
-        reason = self.mind.wake.run or self.mind.wake.active()
+        reason = self.mind.wake.run or self.mind.wake.active() or self.lit
         self.verdict.compare("light", where, bool(light and not reason), False)
+        self.lit = self.lit and light > 0
 
     def _as_logged(self, name: str) -> int:
         value = getattr(self.epoch, name)
         return value & ~1 if name == "lag_s" else value  # travels in units of 2 s
 
     def _event(self, event: Event) -> None:
+        if event.code == wire.LIGHT_ASKED and not event.c:
+            self.mind.wake.ask(event.a, event.b)
+        elif (event.code, bool(event.c)) in ((wire.LIGHT_ASKED, True), (wire.DAWN, False)):
+            self.lit = True
         if event.code not in MIND_EVENTS:
             return
         if event.code == wire.LIGHT_OFF and event.epoch > self.epoch.index:
             born = self.boot.second + (event.epoch - self.boot.epoch) * wire.EPOCH_S
+            self.lit = self.lit or self.mind.wake.active()
             self.mind.wake.off(born + event.second)  # the button, or a host: not the mind's own
             return
         found = (event.code, event.epoch, event.a, event.b, event.c)

@@ -43,6 +43,7 @@ def summarise(night: Night) -> dict:
         "end_reason": "file's end" if imported and source else names.END[night.end],
         "imported": imported.get("file"),
         "mode": names.MODE[night.boots[0].mode],
+        "consent": consent(night),
         "firmware": night.boots[0].firmware,
         "source": source,
         "recorded_min": len(night) * minutes,
@@ -63,6 +64,12 @@ def summarise(night: Night) -> dict:
         "lost_bytes": night.lost_bytes,
         "unknown_frames": night.unknown,
     }
+
+
+def consent(night: Night) -> str:
+    """Whether the lamp held its sleeper's consent: `none`, `another policy`, `given`."""
+    policy = night.boots[-1].policy & ~wire.POLICY_THIRD
+    return "given" if policy == wire.POLICY else "another policy" if policy else "none"
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -32,26 +32,29 @@ def sync(lamp: str | None, pair: bool, folder: Path | None, as_json: bool) -> No
     dreamlamp sync
     dreamlamp sync --lamp 3F2A --library ~/nights
     """
-    from .. import link
+    from .. import errands, link
     from .. import sync as syncing
 
     held = library.Library(folder)
 
     async def fetch(told):
         async with link.connect(lamp, pair=pair) as line:
-            return await syncing.sync(
+            results = await syncing.sync(
                 line,
                 held.folder,
                 lambda entry, have: told(str(entry.night), have / max(1, entry.length)),
             )
+            return results, await errands.run(line, held)
 
     with terminal.bars({}) as told:
-        results = asyncio.run(fetch(told))
+        results, done = asyncio.run(fetch(told))
     if as_json:
         show_json([{"night": r.night, "state": r.state, "file": str(r.path)} for r in results])
         return
     for r in results:
         out.print(f"night {r.night}: {r.state}, {r.fetched} bytes new")
+    for sentence in done:
+        out.print(sentence)
     now = f"Now: {held.typed('report')}"
     out.print(now if results else "The lamp has recorded no night yet.", soft_wrap=True)
 
