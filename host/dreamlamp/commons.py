@@ -17,7 +17,7 @@ from pathlib import Path
 from . import bundle
 from .bundle import Bundle, BundleRefused, Withdrawal
 from .errors import DreamlampError
-from .templates import asset, fill, safe
+from .templates import asset, fill
 
 SUFFIXES = (".dream", ".withdrawal")
 MARKER = ".dreamlamp-commons"  # in a folder that may be replaced
@@ -115,7 +115,7 @@ def build(found: Found, site: Path, title: str) -> None:
 
 def pages(found: Found, title: str) -> Iterator[tuple[str, str]]:
     """(name, text) of each file of the site; names are of our making or hashes."""
-    common = {"policy": POLICY, "style": safe(asset("site.css"))}
+    common = {"policy": POLICY}
     rows = [_row(dream) for dream in found.dreams]
     count = max(1, -(-len(rows) // PAGE))
     for n in range(count):

@@ -1,53 +1,35 @@
-"""The morning's local pages: last night, the dream journal, the lamp.
+"""The morning's local pages: last night, its questions, and the dream journal.
 
-Each view takes what was asked and returns a page; none knows a server. What is said of the lamp
-was read from it a moment ago, and what could not be written is said and forgotten.
+Each view takes what was asked and returns a page; none knows a server.
 """
 
 import asyncio
-from datetime import datetime
-from datetime import time as wall
 from pathlib import Path
 
-from lamp import names, wire
-
-from . import consent, journal, lampsettings, report, rescript
-from .errors import DreamlampError
+from . import journal, morning, report, rescript
 from .journal import Entry, Journal, JournalError
 from .library import Library, NoSuchNight, read
 from .page import STYLE
 from .summary import summarise
-from .templates import asset, fill, safe
+from .templates import fill, safe
 from .web import Asked, Page, Routes
-from .words import loop_sentence
+from .weblamp import Connect, LampViews, number
 
 NUMBERS = tuple(journal.SCALES)
 FOUND_MAX = 200  # dreams on a page
-WAKE_LEVEL, WIND_LEVEL = 60, 30  # L*, as the form offers them
 
 
 def failed(status: int, why: str) -> Page:
     """The page of an error."""
-    return Page(_page("failed.html", why=why), status=status)
-
-
-def _page(template: str, **values) -> str:
-    return fill(template, style=safe(asset("site.css")), **values)
-
-
-def _number(text: str, low: int, high: int) -> int:
-    """A whole number of a form, or DreamlampError."""
-    if not (text.strip().lstrip("-").isdecimal() and low <= int(text) <= high):
-        raise DreamlampError(f"{text[:20]!r} is no whole number from {low} to {high}")
-    return int(text)
+    return Page(fill("failed.html", why=why), status=status)
 
 
 class Views:
     """The pages over `library`; `connect` opens a link to the lamp."""
 
-    def __init__(self, library: Library, connect: lampsettings.Connect) -> None:
-        self.library, self.connect = library, connect
-        self.turn = asyncio.Lock()  # one connection at a time
+    def __init__(self, library: Library, connect: Connect) -> None:
+        self.library = library
+        self.lamp = LampViews(library.folder, connect)
 
     def routes(self) -> Routes:
         return {
@@ -57,10 +39,8 @@ class Views:
             ("POST", "/journal"): self.add,
             ("GET", "/journal/*"): self.dream,
             ("POST", "/journal/*"): self.change,
-            ("GET", "/lamp"): self.lamp,
-            ("POST", "/lamp/*"): self.set,
-            ("GET", "/consent"): self.consent,
-            ("POST", "/consent"): self.agree,
+            ("POST", "/answer/*"): self.answer,
+            **self.lamp.routes(),
         }
 
     # --- last night
@@ -75,27 +55,37 @@ class Views:
         """Last night as the report draws it, and each event with its door to the journal."""
         path = self._path()
         if path is None:
-            return Page(_page("morning.html", night="", events=[], report="", report_style=""))
+            return Page(fill("morning.html", night="", events=[], report="", report_style=""))
         night = await asyncio.to_thread(read, path)
         facts = await asyncio.to_thread(summarise, night)
         body = (await asyncio.to_thread(report.page, night, facts)).partition("<main>")[2]
         told = {entry.event["second"] for entry in self._entries(path.stem) if entry.event}
-        began = facts["began"]
         events = [
-            {"number": n, "clock": e["clock"] or "", "said": loop_sentence(e),
-             "told": e["second"] in told}
-            for n, e in enumerate(facts["loops"], 1)
-        ]  # fmt: skip
+            {"number": n, "asks": question, "told": seen["second"] in told}
+            for n, (question, seen) in enumerate(
+                zip(morning.questions(night, facts), facts["loops"]), 1
+            )
+        ]
         return Page(
-            _page(
+            fill(
                 "morning.html",
                 night=path.stem,
                 events=events,
+                answers=morning.ANSWERS,
                 report_style=safe(STYLE),
                 report=safe(body.partition("</main>")[0]),
-                began=began,
             )
         )
+
+    async def answer(self, asked: Asked) -> Page:
+        """Keep what was answered about one event of a night."""
+        path = self._path(asked.rest)
+        if path is None or path.parent != self.library.folder:
+            return failed(404, "there is no such night in the library")
+        morning.answer(
+            path, number(asked.form.get("epoch", ""), 0, 65535), asked.form.get("said", "")
+        )
+        return Page(to="/")
 
     def _entries(self, night: str) -> list[Entry]:
         return [entry for entry, _ in Journal(self.library.folder).search(night=night)]
@@ -117,7 +107,7 @@ class Views:
         event = asked.query.get("event", "")
         night = asked.query.get("night", "")
         return Page(
-            _page(
+            fill(
                 "journal.html",
                 found=found[:FOUND_MAX],
                 more=len(found) - FOUND_MAX,
@@ -148,7 +138,7 @@ class Views:
         kept = Journal(self.library.folder)
         entry = self._entry(asked.rest)
         return Page(
-            _page(
+            fill(
                 "dream.html",
                 entry=entry,
                 scales=journal.SCALES,
@@ -190,106 +180,13 @@ class Views:
             kept.keep(entry)
         return Page(to=f"/journal/{entry.id}?kept=1")
 
-    # --- the lamp
-
-    async def lamp(self, _: Asked) -> Page:
-        return self._lamp(None)
-
-    def _lamp(self, now: lampsettings.Settings | None, said: str = "", bad: bool = False) -> Page:
-        level = now.dawn.level if now and now.dawn else WAKE_LEVEL
-        return Page(
-            _page(
-                "lamp.html",
-                now=now,
-                said=said,
-                bad=bad,
-                modes=names.MODE,
-                level=level,
-                wind=WIND_LEVEL,
-                next=now.dawn.next() if now and now.dawn else None,
-                agreed=datetime.fromtimestamp(now.agreed_s) if now and now.policy else None,
-            )
-        )
-
-    async def set(self, asked: Asked) -> Page:
-        """Read the lamp, or write one setting and read it back; where it fails, say so."""
-        try:
-            async with self.turn:
-                if asked.rest == "read":
-                    return self._lamp(await lampsettings.read(self.connect))
-                key, value, done = _wanted(asked.rest, asked.form)
-                now = await lampsettings.write(self.connect, key, value)
-        except DreamlampError as error:
-            why = f"{error}. Nothing is kept for later: what you wanted was not done."
-            return self._lamp(None, why, bad=True)
-        return self._lamp(now, f"{done} The lamp was asked and says the same.")
-
-    # --- consent
-
-    async def consent(self, _: Asked) -> Page:
-        return self._consent()
-
-    def _consent(self, reasons: tuple[str, ...] = ()) -> Page:
-        return Page(_page("consent.html", consent=consent, reasons=reasons))
-
-    async def agree(self, asked: Asked) -> Page:
-        """Screen the answers; only with all of them as they have to be, write the consent."""
-        said = {"yes": True, "no": False}
-        answers = {q.key: said.get(asked.form.get(q.key, "")) for q in consent.QUESTIONS}
-        given = {key: value for key, value in answers.items() if value is not None}
-        reasons = consent.screen(given)
-        if len(given) < len(answers):
-            reasons = ["Every question needs an answer."]
-        elif not reasons and asked.form.get("agree") != "yes":
-            reasons = ["You have not ticked that the lamp may act."]
-        if reasons:
-            return self._consent(tuple(reasons))
-        try:
-            async with self.turn:
-                key, value = lampsettings.agreed(asked.form.get("third") == "yes")
-                now = await lampsettings.write(self.connect, key, value)
-        except DreamlampError as error:
-            return self._lamp(None, f"{error}. No consent was recorded.", bad=True)
-        return self._lamp(now, "Your consent is recorded in the lamp. Mode act is a choice apart.")
-
 
 def _said(form: dict[str, str]) -> dict:
     """Tags and scales of a form; a scale that was left empty is None."""
     said: dict = {"tags": form.get("tags", "").split(",")}
     for name in NUMBERS:
-        said[name] = _number(form[name], *journal.SCALES[name]) if form.get(name) else None
+        said[name] = number(form[name], *journal.SCALES[name]) if form.get(name) else None
     return said
-
-
-def _wanted(what: str, form: dict[str, str]) -> tuple[int, bytes, str]:
-    """(key, value, what it means when done) of a form of the lamp's page."""
-    if what == "mode" and form.get("mode") in names.MODE:
-        return *lampsettings.mode(form["mode"]), f"Mode {form['mode']}."
-    if what == "dawn" and form.get("do") == "none":
-        return *lampsettings.dawn(None), "No dawn."
-    if what == "dawn":
-        try:
-            at = wall.fromisoformat(form.get("at", ""))
-        except ValueError:
-            raise DreamlampError("the time of the dawn is written as 06:45") from None
-        level, window = (
-            _number(form.get("level", ""), 1, 100),
-            _number(form.get("window", ""), 0, 60),
-        )
-        return *lampsettings.dawn(
-            at, level, window
-        ), f"A dawn until {at:%H:%M}, for seven mornings."
-    if what == "wind-down":
-        level, minutes = (
-            _number(form.get("level", ""), 1, 100),
-            _number(form.get("min", ""), 1, 60),
-        )
-        return *lampsettings.wind_down(level, minutes), f"It shines, and is dark in {minutes} min."
-    if what == "dark":
-        return wire.KEY_LIGHT, b"\0", "It goes dark."
-    if what == "withdraw":
-        return *lampsettings.withdrawn(), "Your consent is withdrawn: the lamp stays dark."
-    raise DreamlampError("the lamp has no such setting")
 
 
 def _trace(trace: dict | None) -> dict | None:

@@ -1,14 +1,16 @@
 """The local server lets in whoever has the address, and no other page's doing."""
 
 import http.client
+import re
 from urllib.parse import urlencode
 
 import pytest
-from dreamlamp import sealed, web
+from dreamlamp import consent, dawnplan, library, sealed, web
 from dreamlamp.journal import Journal
 from dreamlamp.sleeper import sleeper
+from lamp import wire
 from nightmaker import as_lived, keep
-from served import Served, nobody
+from served import Near, Served, nobody
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +128,84 @@ def test_what_a_dreamer_writes_is_text(browser, served):
     assert "<script" not in page and "&lt;script&gt;" in page
     for entry in Journal(served.folder).all():
         Journal(served.folder).delete(entry)
+
+
+# --- a lamp near by
+
+
+@pytest.fixture
+def near(tmp_path):
+    """The pages, and the firmware's own server and night behind them."""
+    lamp = Near()
+    made = Served(tmp_path, lamp.connect)
+    browser = Browser(made)
+    browser.lamp, browser.folder = lamp, tmp_path
+    yield browser
+    made.stop()
+
+
+FIT = {q.key: "yes" if q.wanted else "no" for q in consent.QUESTIONS}
+
+
+def test_a_mode_is_written_and_what_the_lamp_says_is_shown(near):
+    assert "Nothing is kept" in near.ask("/lamp/mode", {"mode": "act"}).text  # no consent yet
+    assert near.lamp.lamp.night.mode == wire.OBSERVE
+    page = near.ask("/lamp/mode", {"mode": "off"}).text
+    assert near.lamp.lamp.night.mode == wire.OFF and "says the same" in page
+    assert 'value="off" checked' in page
+
+
+def test_a_dawn_is_planned_kept_for_the_next_sync_and_taken_back(near):
+    form = {"at": "06:45", "days": "mon-sun", "level": "50", "smart": "10", "do": "set"}
+    page = near.ask("/lamp/dawn", form).text
+    assert re.search(r"at 06:45; \d+ mornings", page) and near.lamp.clock.date > 1_700_000_000
+    assert dawnplan.kept(near.folder, "3F2A").at == "06:45"
+    assert "No dawn is planned" in near.ask("/lamp/dawn", {"do": "none"}).text
+    assert dawnplan.kept(near.folder, "3F2A") is None
+    for wrong in ({"at": "25:00"}, {"days": "someday"}, {"level": "0"}, {"smart": "-1"}):
+        assert "Nothing is kept" in near.ask("/lamp/dawn", {**form, **wrong}).text
+    assert near.lamp.lamp.settings.get("dawn", b"") == b""
+
+
+def test_what_reads_back_otherwise_is_said(near):
+    near.lamp.deaf = True
+    page = near.ask("/lamp/mode", {"mode": "off"}).text
+    assert "reads back" in page and "Nothing is kept for later" in page
+
+
+def test_a_wind_down_shines_and_can_be_ended(near):
+    assert "dark in 20 min" in near.ask("/lamp/wind-down", {"level": "30", "min": "20"}).text
+    assert near.lamp.lamp.night.mind.wake.active()
+    assert "It goes dark" in near.ask("/lamp/dark", {}).text
+
+
+def test_consent_wants_every_answer_as_it_has_to_be_and_a_yes(near):
+    assert "Every question" in near.ask("/consent", {"agree": "yes"}).text
+    assert "not ticked" in near.ask("/consent", FIT).text
+    for question in consent.QUESTIONS:
+        other = {"yes": "no", "no": "yes"}[FIT[question.key]]
+        page = near.ask("/consent", {**FIT, question.key: other, "agree": "yes"}).text
+        assert question.reason.split(",")[0] in page
+    assert near.lamp.lamp.settings.get("consent", 0) == 0
+    near.ask("/consent", {**FIT, "agree": "yes", "third": "yes"})
+    assert near.lamp.lamp.settings.get("consent", 0) == wire.POLICY | wire.POLICY_THIRD
+    assert "withdrawn" in near.ask("/lamp/withdraw", {}).text
+    assert near.lamp.lamp.settings.get("consent", 0) == 0
+
+
+def test_the_question_is_asked_and_its_answer_kept_beside_the_night(browser, served):
+    assert browser.ask("/").text.count('name="epoch"') == 1
+    path = served.folder / "3F2A-00007.night"
+    epoch = next(e.epoch for e in library.read(path).events)
+    sent = browser.ask("/answer/3F2A-00007", {"epoch": epoch, "said": "no"})
+    assert sent.status == 303 and library.read(path).note["morning"] == {str(epoch): "no"}
+    assert 'value="no" aria-pressed="true"' in browser.ask("/").text
+    for wrong in (
+        {"epoch": "x", "said": "no"},
+        {"epoch": epoch, "said": "?"},
+        {"epoch": 3, "said": "no"},
+    ):
+        assert browser.ask("/answer/3F2A-00007", wrong).status == 400
 
 
 def test_two_servers_have_two_cookies(served, tmp_path):

@@ -10,7 +10,7 @@ from dreamlamp import bundle, commons, library, report
 from dreamlamp.journal import Journal
 from dreamlamp.sleeper import sleeper
 from nightmaker import as_lived, keep
-from served import Served, nobody
+from served import Near, Served, nobody
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -146,3 +146,18 @@ def test_without_a_lamp_it_says_so_and_keeps_nothing_for_later(phone, served):
     phone.click("text=The lamp")
     phone.click("text=Ask the lamp")
     assert "Nothing is kept for later" in phone.inner_text("[role=alert]") and fits(phone)
+
+
+def test_a_dawn_is_set_by_hand_and_the_lamp_says_the_same(phone, tmp_path):
+    near = Near()
+    made = Served(tmp_path, near.connect)
+    try:
+        phone.goto(made.url)
+        phone.click("text=The lamp")
+        phone.click("text=Ask the lamp")
+        phone.fill("#at", "06:45")
+        phone.click("text=Plan these dawns")
+        assert "says the same" in phone.inner_text("[role=status]") and fits(phone)
+        assert near.lamp.settings.get("dawn") and phone.wrong == []
+    finally:
+        made.stop()
