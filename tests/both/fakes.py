@@ -68,3 +68,6 @@ class Clock:
 
     def set(self, unix_s):
         self.date = unix_s
+
+    def unix_s(self):
+        return self.date
