@@ -177,19 +177,19 @@ class Server:
         self.night.clock_set(unix_s, offset_min)
 
     def status(self, _):
-        night, epoch = self.night, self.night.epoch
+        night, last = self.night, self.night.last
         return self.put(
             wire.STATUS_LAYOUT,
             night.state,
             night.mode,
-            epoch.stage,
-            epoch.confidence,
-            epoch.hr_bpm_x10,
-            epoch.score,
+            last[0],
+            last[1],
+            last[2],
+            last[3],
             night.level // 100,
-            epoch.quality,
+            last[4],
             self.log.open_id,
-            epoch.index,
+            last[5],
         )
 
     def get(self, request):

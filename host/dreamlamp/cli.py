@@ -35,6 +35,8 @@ COMMANDS = {
     "unshare": "share",
     "commons": "commons",
     "open": "open",
+    "permit": "companion",
+    "watch": "companion",
     "library": "library",
     "night": "virtual",
     "sim": "virtual",
