@@ -180,7 +180,10 @@ def live() -> Iterator[Callable]:
                     f"{datetime.now():%H:%M}  a loop: score {seen.score}", style="bold yellow"
                 )
             scores.append(seen.score)
-            line.update(_now(seen, scores[-60:]), refresh=True)
+            if out.is_terminal:
+                line.update(_now(seen, scores[-60:]), refresh=True)
+            else:
+                out.print(_now(seen, []))
 
         yield show
 

@@ -152,12 +152,23 @@ class LampViews:
         if len(given) < len(answers):
             return self._consent("Every question needs an answer.")
         if reasons := consent.screen(given):
-            return self._consent(*reasons)
+            return self._consent(*reasons, await self._ended())
         if asked.form.get("agree") != "yes":
             return self._consent("You have not ticked that the lamp may act.")
         record = consent.record(int(time.time()), asked.form.get("third") == "yes")
         done = "Your consent is on the lamp. It acts only in mode act."
         return await self._do(lambda link: dials.keep_consent(link, record), done)
+
+    async def _ended(self) -> str:
+        """Take back what the lamp holds, for the answers speak against it; say what came of it."""
+        try:
+            async with self.turn, self.connect() as link:
+                if not (await dials.consent(link)).policy:
+                    return "The lamp holds none, and only watches."
+                await dials.keep_consent(link, consent.withdrawn())
+                return "The one that the lamp held is withdrawn: it only watches."
+        except DreamlampError as error:
+            return f"{error}. If the lamp holds a consent, withdraw it as soon as it is near."
 
 
 def _wish(form: dict[str, str]) -> dawnplan.Wish:

@@ -189,6 +189,10 @@ def test_consent_wants_every_answer_as_it_has_to_be_and_a_yes(near):
     assert near.lamp.lamp.settings.get("consent", 0) == 0
     near.ask("/consent", {**FIT, "agree": "yes", "third": "yes"})
     assert near.lamp.lamp.settings.get("consent", 0) == wire.POLICY | wire.POLICY_THIRD
+    assert "is withdrawn" in near.ask("/consent", {**FIT, "adult": "no", "agree": "yes"}).text
+    assert near.lamp.lamp.settings.get("consent", 0) == 0
+    near.ask("/consent", {**FIT, "agree": "yes"})
+    assert near.lamp.lamp.settings.get("consent", 0) == wire.POLICY
     assert "withdrawn" in near.ask("/lamp/withdraw", {}).text
     assert near.lamp.lamp.settings.get("consent", 0) == 0
 
