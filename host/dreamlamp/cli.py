@@ -20,7 +20,7 @@ COMMANDS = {
     "sync": "nights",
     "nights": "nights",
     "report": "nights",
-    "why": "nights",
+    "why": "why",
     "replay": "nights",
     "morning": "morning",
     "dawn": "light",

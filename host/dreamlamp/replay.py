@@ -14,7 +14,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from lamp import heart, mind, wire
+from lamp import heart, loops, mind, wire
+from lamp.wake import Wake
 
 from .nights import COLUMNS, Boot, Event, Night, decode, read_epoch
 
@@ -104,6 +105,49 @@ def replay(night: Night) -> Verdict:
         run.take(frame.kind, frame.payload)
     _replay_heart(night, run.verdict)
     return run.verdict
+
+
+def inside(night: Night, wanted: set[int]) -> dict[int, dict[str, Any]]:
+    """What the judges held in mind after each epoch of `wanted`, which no record holds.
+
+    `chain_bpm` is the best chain of returns and `usual_bpm` the sleeper's usual one; their ratio
+    `times_usual` is held against `times_wanted`, `held` (bpm x epochs) against `held_wanted`.
+    """
+    run, found = _Run(night), {}
+    for frame in night.frames:
+        run.take(frame.kind, frame.payload)
+        if frame.kind == wire.EPOCH and run.mind and run.epoch.index in wanted:
+            found[run.epoch.index] = {**_of_loops(run.mind.loops), **_of_wake(run.mind.wake)}
+    return found
+
+
+def _of_loops(own: loops.Loops) -> dict[str, Any]:
+    usual = loops._FLOOR_LEAST + own._floor / 4096  # bpm x10
+    limit = loops.CYCLE_N + ((loops.CYCLE_R - loops.CYCLE_N) * (own.rem >> 8) >> 8)
+    return {
+        "chain_bpm": own._peak / 10,
+        "usual_bpm": round(usual / 10, 2),
+        "times_usual": round(own._peak / usual, 2),
+        "times_wanted": round(limit * own.threshold / 1000, 2),
+        "held": own._held / 10,
+        "held_wanted": loops.HOLD_LIMIT * own.threshold / 1000,
+        "rem_like": round(own.rem / 65280, 2),
+        "threshold_percent": own.threshold,
+        "baseline_nights": own.nights,
+    }
+
+
+def _of_wake(own: Wake) -> dict[str, Any]:
+    return {
+        "asleep_min": own.slept / 2,
+        "since_rescue_min": own.since / 2,
+        "dark_min": own.dark / 2,
+        "spent_lux_min": round(own.spent / 600, 1),
+        "rescue_lux_min": round(own.cost_x10 / 600, 1),
+        "rescues": own.rescues,
+        "allowed": own.allowed,
+        "nights": own.nights,
+    }
 
 
 def _whole(night: Night) -> int:

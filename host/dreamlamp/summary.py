@@ -19,13 +19,6 @@ SHORTEST_HOLE_S = 60
 CAUSES = {1: "power came back", 2: "reset button", 3: "watchdog", 4: "deep sleep", 5: "restart"}
 SYNTHETIC = "synthetic"
 SEEN = (wire.LOOP, wire.RESCUE, wire.REFUSED_RESCUE)  # each says that a loop was seen
-JUDGEMENTS = (
-    wire.LOOP, wire.RESCUE, wire.REFUSED_RESCUE, wire.SETTLED, wire.WOKE, wire.NO_RESPONSE,
-    wire.LIGHT_OFF,
-)  # fmt: skip
-FIGURES = (
-    "score", "cycle", "hold", "lag_s", "base_bpm", "hr_bpm_x10", "quality", "confidence", "light",
-)  # fmt: skip
 
 
 def summarise(night: Night) -> dict:
@@ -157,20 +150,6 @@ def _early_end(night: Night) -> list[dict]:
         wire.END_LOST: "the night was broken off here and closed when the lamp started again",
     }[night.end]
     return [{"from_s": night.length_s, "to_s": night.length_s, "why": why}]
-
-
-def reasons(night: Night) -> list[dict]:
-    """For each event of loop or light: the epoch's figures on which it was decided."""
-    at = {int(index): i for i, index in enumerate(night.epochs["index"])}
-    found = []
-    for event in night.events:
-        if event.code not in JUDGEMENTS or event.epoch not in at:
-            continue
-        i = at[event.epoch]
-        figures = {name: int(night.epochs[name][i]) for name in FIGURES}
-        stage = night.stages[i]
-        found.append({**_event(night, event), "epoch": event.epoch, "stage": stage, **figures})
-    return found
 
 
 def _sureness(night: Night) -> dict:

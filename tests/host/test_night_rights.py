@@ -1,9 +1,11 @@
 """What a host and the button may ask of a night: mode, consent, light, a dawn."""
 
+import asyncio
 import struct
 
 import pytest
 from dreamlamp import nights, replay
+from lamp import night as story
 from lamp import wire
 from lamp.wake import NO_MORE
 from test_night_story import Lamp
@@ -236,3 +238,55 @@ def test_status_has_the_last_whole_epoch_while_the_next_is_measured():
     lamp.wear(3.25)
     _, _, rate_x10, _, quality, index = lamp.night.last
     assert 400 < rate_x10 < 1000 and quality > 50 and index == lamp.night.epoch.index - 1
+class Bedside:
+    """A board that shows its light, whose button is struck when told; stops after `ticks`."""
+
+    def __init__(self, ticks, struck_at=-1, fails_at=-1):
+        self.ticks, self.struck_at, self.fails_at = ticks, struck_at, fails_at
+        self.shown = []
+        self.light = self.button = self.clock = self
+
+    def set(self, level):
+        if len(self.shown) == self.fails_at:
+            self.fails_at = -1
+            raise OSError("PWM")
+        self.shown.append(level)
+
+    def strike(self):
+        return len(self.shown) == self.struck_at
+
+    def now_ms(self):
+        return len(self.shown) * 50
+
+    async def sleep_ms(self, _):
+        if len(self.shown) >= self.ticks:
+            raise StopAsyncIteration
+
+
+def shine(monkeypatch, lamp, board):
+    monkeypatch.setattr(story, "asyncio", board)
+    with pytest.raises((StopAsyncIteration, OSError)):
+        asyncio.run(story.shine(board, lamp.night))
+
+
+def test_the_button_ends_a_light_in_the_same_breath(monkeypatch):
+    lamp = Lamp()
+    lamp.night.begin()
+    board = Bedside(300, struck_at=200)
+    monkeypatch.setattr(lamp.night, "darken", lambda: None)
+    lamp.night.mind.wake.ramp.aim(2000, 60_000)
+    shine(monkeypatch, lamp, board)
+    assert board.shown[199] > 0 and set(board.shown[200:]) == {0}
+    assert lamp.night.mind.wake.rescues == NO_MORE
+
+
+def test_begun_again_after_a_fault_the_light_does_not_leap_back(monkeypatch):
+    lamp = Lamp()
+    lamp.night.begin()
+    lamp.night.mind.wake.ramp.aim(2000, 60_000)
+    monkeypatch.setattr(lamp.night, "darken", lambda: None)
+    shine(monkeypatch, lamp, Bedside(300, fails_at=200))
+    monkeypatch.undo()
+    board = Bedside(50)
+    shine(monkeypatch, lamp, board)
+    assert set(board.shown) == {0}
