@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from dreamlamp import library, web, webpages
-from dreamlamp.link import LampError, Refusal
+from dreamlamp.line import LampError, Refusal
 from lamp import server, wire
 
 HERE = Path(__file__).resolve().parent

@@ -54,6 +54,7 @@ class Night:
         self.worn_epochs = 0  # in a row
         self.unworn_epochs = 0
         self.lost = 0  # samples missing from this epoch
+        self.examine = None  # the board's checkup, for the server
         self.ended_s = -_FRESH_S
         self.rested = True  # the finger was off since the button ended a night
         self.given_up = 0  # unsynced nights that had to make room
@@ -371,7 +372,10 @@ async def run(board):
         night.now_s = clock.now_s()
         night.clock_set(unix_s, settings.get("utc_min", 0))
     board.darken = night.darken
-    board.spawn(board.link.serve, Server(log, night, settings, clock))
+    night.examine = board.examine
+    server = Server(log, night, settings, clock)
+    board.spawn(board.link.serve, server)
+    board.spawn(board.cable.serve, server)
     board.spawn(shine, board, night)
     buf = array("i", [0] * 32)
     sensor.wake()

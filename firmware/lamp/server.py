@@ -51,6 +51,7 @@ class Server:
         self.settings = settings
         self.clock = clock
         self.armed = True  # the lock: serve none but a known peer
+        self.cable = False  # the peer holds the lamp in his hands
         self.bonds = Bonds(settings)
         self.revision = "%d." % wire.PROTOCOL + "%d.%d.%d" % VERSION
         self.room = _ROOM  # bytes of one answer; the radio narrows it
@@ -70,8 +71,16 @@ class Server:
             wire.LAMP_OFF: (0, self.lamp_off),
             wire.BONDS: (0, self.list_bonds),
             wire.UNBOND: (8, self.unbond),
+            wire.CHECKUP: (1, self.checkup),
         }
         self.gone()
+
+    def another(self):
+        """A server for one more peer at the same time."""
+        other = Server(self.log, self.night, self.settings, self.clock)
+        other.bonds = self.bonds
+        other.cable = True
+        return other
 
     def gone(self):
         """The peer is another, or none: forget what was its."""
@@ -139,8 +148,9 @@ class Server:
         return light and rights & wire.MAY_LIGHT
 
     def own(self):
-        """The slot of this connection's bond, or None."""
-        return self.bonds.slot(self.bonds.current) if self.bonds.current else None
+        """The slot of this connection's bond, or None: who holds the cable has none."""
+        current = self.bonds.current
+        return self.bonds.slot(current) if current and not self.cable else None
 
     def too_fast(self):
         """Whether this connection has failed too often of late."""
@@ -251,6 +261,8 @@ class Server:
     def list_bonds(self, _):
         end = _HEAD
         for slot, address in self.bonds.entries():
+            if address == self.bonds.current:
+                slot |= wire.BOND_OURS
             struct.pack_into(wire.BOND_ENTRY, self.out, end, slot, address)
             end += 8
         return end - _HEAD
@@ -258,6 +270,12 @@ class Server:
     def unbond(self, request):
         slot, address = struct.unpack_from(wire.BOND_ENTRY, request, 2)
         return 0 if self.bonds.revoke(slot, address) else -wire.NOT_FOUND
+
+    def checkup(self, request):
+        part = request[2]
+        if part == wire.CHECK_SENSOR and self.night.state == wire.RECORDING:
+            return -wire.BUSY
+        return self.night.examine(self, part, memoryview(self.out)[_HEAD : self.room])
 
     # --- nights ---
 

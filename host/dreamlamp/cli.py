@@ -17,7 +17,7 @@ from .terminal import err
 
 # command: the file of commands/ that holds it, under the same name
 COMMANDS = {
-    "sync": "nights",
+    "sync": "sync",
     "nights": "nights",
     "report": "nights",
     "why": "why",
@@ -38,6 +38,8 @@ COMMANDS = {
     "permit": "companion",
     "watch": "companion",
     "library": "library",
+    "bonds": "bonds",
+    "doctor": "doctor",
     "night": "virtual",
     "sim": "virtual",
 }

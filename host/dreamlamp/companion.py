@@ -90,17 +90,17 @@ async def _check(link: Link, slot: int, wanted: Permit | None) -> None:
 
 
 async def bond(link: Link, address: str) -> Bond:
-    """The bond whose address is `address` or ends in it."""
-    held = await bonds(link)
+    """The bond whose address is `address` or ends in it; never this computer's own."""
+    held = [b for b in await bonds(link) if not b.ours]
     found = [b for b in held if b.address.upper().endswith(address.upper())]
     if len(found) != 1:
-        known = ", ".join(b.address for b in held) or "nobody"
-        raise DreamlampError(f"{address!r} is not one of those the lamp lets in: {known}")
+        known = ", ".join(b.address for b in held) or "nobody else"
+        raise DreamlampError(f"{address!r} is not one of the others the lamp lets in: {known}")
     return found[0]
 
 
 async def now(link: Link) -> Now:
-    """Ask the lamp; link.Refusal if that is not permitted."""
+    """Ask the lamp; line.Refusal if that is not permitted."""
     said = struct.unpack(wire.STATUS_LAYOUT, await link.request(wire.STATUS))
     state, mode, stage, confidence, bpm_x10, score, light, quality, night, epoch = said
     return Now(

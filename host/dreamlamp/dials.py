@@ -1,7 +1,7 @@
 """What a host may set on a lamp: mode, consent, numbers, light, dawns. Every write is read back.
 
 The lamp keeps its own limits and answers with the reason where they forbid something
-(link.Refusal); nothing is decided here.
+(line.Refusal); nothing is decided here.
 """
 
 import struct
@@ -11,7 +11,7 @@ from datetime import datetime
 from lamp import names, wire
 
 from .errors import DreamlampError
-from .link import Link
+from .line import Line
 
 LAYOUTS = {
     wire.KEY_MODE: "<B", wire.KEY_LIVE: "<B", wire.KEY_RESCUES: "<B", wire.KEY_FULL_LUX: "<H",
@@ -44,34 +44,34 @@ class Consent:
         }  # fmt: skip
 
 
-async def read(link: Link, key: int) -> int:
+async def read(link: Line, key: int) -> int:
     """The number that stands on dial `key`."""
     layout = LAYOUTS[key]
     return int(struct.unpack(layout, await link.request(wire.GET, bytes((key,))))[0])
 
 
-async def write(link: Link, key: int, number: int) -> None:
+async def write(link: Line, key: int, number: int) -> None:
     """Turn dial `key` to `number`."""
     await _put(link, key, struct.pack(LAYOUTS[key], number))
 
 
-async def mode(link: Link) -> str:
+async def mode(link: Line) -> str:
     return names.MODE[await read(link, wire.KEY_MODE)]
 
 
-async def consent(link: Link) -> Consent:
+async def consent(link: Line) -> Consent:
     """The consent that the lamp holds."""
     policy, unix_s = struct.unpack("<BI", await link.request(wire.GET, bytes((wire.KEY_CONSENT,))))
     return Consent(policy & ~wire.POLICY_THIRD, unix_s, bool(policy & wire.POLICY_THIRD))
 
 
-async def keep_consent(link: Link, record: bytes) -> Consent:
+async def keep_consent(link: Line, record: bytes) -> Consent:
     """Write a record (consent.record, consent.withdrawn)."""
     await _put(link, wire.KEY_CONSENT, record)
     return await consent(link)
 
 
-async def set_clock(link: Link, now: datetime) -> None:
+async def set_clock(link: Line, now: datetime) -> None:
     """Tell the lamp that it is `now` (aware)."""
     offset = now.utcoffset()
     assert offset is not None
@@ -79,7 +79,7 @@ async def set_clock(link: Link, now: datetime) -> None:
     await link.request(wire.SET_TIME, struct.pack("<Ih", int(now.timestamp()), minutes))
 
 
-async def light(link: Link, level: int, minutes: int = 0) -> None:
+async def light(link: Line, level: int, minutes: int = 0) -> None:
     """Light now, `level` in L*, for an hour or going dark over `minutes` (3 to 60); 0 fades it."""
     if minutes:
         await link.request(wire.SET, bytes((wire.KEY_WIND_DOWN, level, minutes)))
@@ -87,17 +87,17 @@ async def light(link: Link, level: int, minutes: int = 0) -> None:
         await link.request(wire.SET, bytes((wire.KEY_LIGHT, level)))
 
 
-async def plan(link: Link) -> bytes:
+async def plan(link: Line) -> bytes:
     """The plan of dawns on the lamp (dawnplan)."""
     return await link.request(wire.GET, bytes((wire.KEY_DAWN,)))
 
 
-async def keep_plan(link: Link, value: bytes) -> None:
+async def keep_plan(link: Line, value: bytes) -> None:
     """Write a plan of dawns; empty ends them."""
     await _put(link, wire.KEY_DAWN, value)
 
 
-async def _put(link: Link, key: int, value: bytes) -> None:
+async def _put(link: Line, key: int, value: bytes) -> None:
     await link.request(wire.SET, bytes((key,)) + value)
     kept = await link.request(wire.GET, bytes((key,)))
     if kept != value:

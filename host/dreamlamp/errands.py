@@ -6,10 +6,10 @@ from lamp import wire
 
 from . import dawnplan, dials, morning
 from .library import Library
-from .link import Link
+from .line import Line
 
 
-async def run(link: Link, held: Library) -> list[str]:
+async def run(link: Line, held: Library) -> list[str]:
     """Tell the lamp what changed since it was here; return what was done, in sentences."""
     done = []
     wanted = morning.shift(held, link.name)

@@ -240,6 +240,10 @@ def test_bonds_are_listed_and_revoked():
     lamp.clock.now = 1
     lamp.bonds.put(1, b"address", b"secret", 1)
     status, body = ask(lamp, wire.BONDS)
+    assert status == wire.OK and struct.unpack(wire.BOND_ENTRY, body) == (0x80, b"address")
+    lamp.bonds.forget()
+    lamp.bonds.get(1, 0, b"another")
+    status, body = ask(lamp, wire.BONDS)
     assert status == wire.OK and struct.unpack(wire.BOND_ENTRY, body) == (0, b"address")
     assert ask(lamp, wire.UNBOND, b"\x01address")[0] == wire.NOT_FOUND
     assert ask(lamp, wire.UNBOND, body)[0] == wire.OK
@@ -280,6 +284,11 @@ def test_a_companion_may_what_was_permitted_until_it_ends():
     lamp = companion(both)
     lamp.clock.date = 2000
     assert may(lamp) == (False, False)
+
+
+def test_who_holds_the_cable_is_not_taken_for_the_companion_on_the_radio():
+    lamp = companion(0)
+    assert may(lamp) == (False, False) and may(lamp.another()) == (True, True)
 
 
 def test_a_companion_may_nothing_else():

@@ -6,7 +6,7 @@ import time
 import pytest
 from dreamlamp import companion, dials
 from dreamlamp.errors import DreamlampError
-from dreamlamp.link import Refusal
+from dreamlamp.line import Refusal
 from lamp import wire
 from served import Near
 
@@ -74,9 +74,9 @@ def test_the_lamp_itself_ends_it_in_time(near):
     asyncio.run(story())
 
 
-def test_an_address_that_fits_nobody_or_two_is_refused(near):
+def test_an_address_of_nobody_or_of_oneself_is_refused(near):
     async def story():
-        for address in ("AA:BB", ""):
+        for address in ("AA:BB", "01:01"):
             with pytest.raises(DreamlampError, match="lets in"):
                 await companion.bond(near, address)
 

@@ -73,7 +73,8 @@ def permit(address, hours, watch, light, end, own, lamp, as_json) -> None:  # fm
         )
         return  # fmt: skip
     for bond in held:
-        said = permits[bond.slot].sentence() if bond.slot in permits else "your own, may all"
+        own = "this computer" if bond.ours else "your own, may all"
+        said = permits[bond.slot].sentence() if bond.slot in permits else own
         out.print(f"{bond.address}  {said}")
 
 
@@ -93,6 +94,7 @@ def watch(every, once, lamp, as_json) -> None:
     dreamlamp watch --json | jq .bpm
     """
     from .. import companion, link
+    from ..line import LinkLost
 
     async def follow(show) -> None:
         while True:
@@ -102,7 +104,7 @@ def watch(every, once, lamp, as_json) -> None:
                         show(seen)
                         if once:
                             return
-            except link.LinkLost:
+            except LinkLost:
                 if once:
                     raise
                 show(None)
