@@ -30,6 +30,7 @@ COMMANDS = {
     "mode": "acting",
     "import": "shelf",
     "delete": "shelf",
+    "export": "out",
     "journal": "journal",
     "share": "share",
     "unshare": "share",
