@@ -47,7 +47,10 @@ train: .venv/bench ## the committed stage models again, byte for byte, from DATA
 	@$(PY) -m pip install -q --disable-pip-version-check -e '.[bench]'
 	@touch .venv/bench
 
+screenshots: setup ## the pictures of the README again, with Chromium
+	@$(PY) tools/screenshots.py
+
 clean: ## remove what was built; nights in build/ go too
 	rm -rf build .pytest_cache .ruff_cache .mypy_cache
 
-.PHONY: help setup night check hardware test bench train clean
+.PHONY: help setup night check hardware test screenshots bench train clean

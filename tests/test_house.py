@@ -59,6 +59,7 @@ OWNER = {
     "click": "cli commands/",
     "rich": "terminal",
     "wfdb": "recordings",
+    "aiohttp": "web",
     "edfio": "edf",
     "pyarrow": "parquet",
     "dask": "study",

@@ -47,6 +47,8 @@ class Night:
         self.cause = cause
         self.heart = Heart(rate_hz)
         self.epoch = wire.Epoch()
+        # stage, confidence, bpm x10, score, quality and index of the last whole epoch
+        self.last = array("H", (wire.UNSCORED, 0, 0, 0, 0, 0))
         self.dawn = None  # dawn.Dawn, once there is a plan
         self.mind = Mind(settings)
         self.state = wire.SAFE if safe else wire.IDLE  # or wire.RECORDING
@@ -111,6 +113,7 @@ class Night:
             event = dawn.feed(epoch, self.due_s)
             if event:
                 self._event(event, dawn.a, dawn.b, dawn.c)
+        self._remember(epoch)
         self.heart.next_epoch(_EPOCH_MS)
         epoch.clear((epoch.index + 1) & 0xFFFF)
         self.due_s += wire.EPOCH_S  # before `begin`, which sets it anew
@@ -125,6 +128,12 @@ class Night:
             self.end(wire.END_LOST)
         self._note_hour()
         self.log.prepare()  # the FIFO was just emptied: the harmless moment for an erase
+
+    def _remember(self, epoch):
+        """Keep what a host may ask for while the next epoch is measured."""
+        last = self.last
+        last[0], last[1], last[2] = epoch.stage, epoch.confidence, epoch.hr_bpm_x10
+        last[3], last[4], last[5] = epoch.score, epoch.quality, epoch.index
 
     def _count_wear(self, worn):
         self.rested = self.rested or not worn

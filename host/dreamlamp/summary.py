@@ -61,6 +61,12 @@ def summarise(night: Night) -> dict:
     }
 
 
+def consent(night: Night) -> str:
+    """Whether the lamp held its sleeper's consent: `none`, `another policy`, `given`."""
+    policy = night.boots[-1].policy & ~wire.POLICY_THIRD
+    return "given" if policy == wire.POLICY else "another policy" if policy else "none"
+
+
 def _clock(night: Night) -> dict:
     """How far the times of day can be relied on; `change`: to or from summer time meanwhile."""
     return {
@@ -68,12 +74,6 @@ def _clock(night: Night) -> dict:
         "quarrel_s": clocks.quarrel_s(night.clocks),
         "change": night.clock_change,
     }
-
-
-def consent(night: Night) -> str:
-    """Whether the lamp held its sleeper's consent: `none`, `another policy`, `given`."""
-    policy = night.boots[-1].policy & ~wire.POLICY_THIRD
-    return "given" if policy == wire.POLICY else "another policy" if policy else "none"
 
 
 def _mean(values: np.ndarray) -> float | None:
