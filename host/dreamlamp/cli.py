@@ -20,6 +20,7 @@ COMMANDS = {
     "sync": "nights",
     "nights": "nights",
     "report": "nights",
+    "weeks": "weeks",
     "why": "nights",
     "replay": "nights",
     "import": "shelf",

@@ -115,6 +115,24 @@ def listing(rows: Sequence) -> None:
     out.print(table, width=None if out.is_terminal else 200)  # a pipe gets whole names
 
 
+def plain(text: str) -> None:
+    """Print what somebody wrote to stderr, as it is: nothing in it is a colour or a command."""
+    err.print(Text(text), soft_wrap=False)
+
+
+def dreams(found: list[tuple[dict, str]]) -> Table:
+    """Entries of the journal, a line each, with the place that fits."""
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for name in ("dream", "mood", "tags", "text"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for entry, place in found:
+        mood = str(entry["mood"] or "")
+        table.add_row(
+            entry["id"], mood, *map(Text, (", ".join(entry["tags"]), place.split("\n")[0]))
+        )
+    return table
+
+
 def dream(entry: dict) -> list[Text]:
     """An entry of the journal, its trace as two rows of blocks."""
     said = [f"{k} {entry[k]}" for k in ("mood", "vividness", "lucidity") if entry[k] is not None]
