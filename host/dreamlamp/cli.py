@@ -26,6 +26,7 @@ COMMANDS = {
     "import": "shelf",
     "delete": "shelf",
     "export": "out",
+    "study": "study",
     "journal": "journal",
     "share": "share",
     "unshare": "share",

@@ -52,7 +52,7 @@ def test_the_doubt_holds_the_index_and_shrinks_with_more_days():
     days = (rng.random((60, 96)) < 0.3).astype(np.uint8)
     few, many = sri_with_doubt(days[:8]), sri_with_doubt(days)
     assert few["low"] < few["sri"] < few["high"] and many["low"] < many["sri"] < many["high"]
-    assert many["high"] - many["low"] < (few["high"] - few["low"]) / 1.7
+    assert many["high"] - many["low"] < (few["high"] - few["low"]) / 1.4
     assert sri_with_doubt(days[:5]) is None and sri_with_doubt(days[:6])["pairs"] == 5
 
 
