@@ -17,7 +17,7 @@ from .terminal import err
 
 # command: the file of commands/ that holds it, under the same name
 COMMANDS = {
-    "sync": "nights",
+    "sync": "sync",
     "nights": "nights",
     "report": "nights",
     "weeks": "weeks",
@@ -32,6 +32,8 @@ COMMANDS = {
     "unshare": "share",
     "commons": "commons",
     "library": "library",
+    "bonds": "bonds",
+    "doctor": "doctor",
     "night": "virtual",
     "sim": "virtual",
 }

@@ -9,7 +9,7 @@ optics and the air; the firmware is the one that is flashed.
 import fcntl
 import json
 import os
-import struct
+import signal
 import subprocess
 import sys
 import threading
@@ -19,20 +19,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from lamp import names, wire
 
-from . import build
+from . import build, stored
 from .errors import DreamlampError
 from .recordings import Recording
+from .uart import Uart
 
 ROOT = Path(__file__).resolve().parents[2]
 SIMULATOR = ROOT / "firmware" / "sim"
-# What the firmware takes today (DESIGN.md, RAM: 96 is the aim), words of 64 bits being twice as
-# long; the simulator's own share comes on top.
-HEAP_KB = {32: 112, 64: 224}
+# What the ESP32 leaves (DESIGN.md, RAM), words of 64 bits being twice as long; the simulator's own
+# share comes on top.
+HEAP_KB = {32: 96, 64: 192}
 CUT, RESET, BITTEN = 42, 43, 44  # exit statuses of start.py after which the chip starts again
+CONSOLE_KEPT = 65536  # bytes of an unfinished line
 RESTARTS = 8  # in a row without a minute of world time between them: it is broken
 LEAD_S = 60  # world time at which the recording begins
 VISIT_S = 1800  # later, where a host is to set the lamp's clock first: free time runs fast
@@ -188,31 +191,35 @@ def finger_pulse() -> bytes:
 
 
 def _stored(settings: dict[str, int | bytes]) -> dict[str, str]:
-    """Settings as the lamp's NVS keeps them (firmware/lamp/settings.py), in hex."""
-    stored = {}
-    for key, value in settings.items():
-        whole = isinstance(value, int)
-        blob = bytes((1, 0 if whole else 1))
-        blob += struct.pack("<i", value) if whole else bytes(value)
-        stored[key] = (blob + struct.pack("<I", crc32(blob))).hex()
-    return stored
+    """Settings as the simulated NVS keeps them."""
+    return {key: stored.packed(value).hex() for key, value in settings.items()}
 
 
 class Lamp:
     """The lamp's process, started again as often as the chip would start.
 
-    `world_s` is the last world time it told; `told` is called with it. Use as a context.
+    `world_s` is the last world time it told; `told` is called with it. With a `uart` its console
+    is at that line's other end. Use as a context.
     """
 
-    def __init__(self, world: World, told: Callable[[float], None] = lambda world_s: None):
-        self.world, self.told = world, told
+    def __init__(
+        self,
+        world: World,
+        told: Callable[[float], None] = lambda world_s: None,
+        uart: Uart | None = None,
+    ):
+        self.world, self.told, self.uart = world, told, uart
         self.world_s = 0.0
         self.heard_s = time.monotonic()
         self.said: list[str] = []  # what the firmware printed, for the errors
         self.starts = 0
         self.fruitless = 0  # start after which world time last went on
         self.process: subprocess.Popen | None = None
+        self.stdin: IO[bytes] | None = None
+        self.hears = False  # whether Ctrl-C on its console interrupts
         self.stopping = False
+        self.released = threading.Event()  # the reset pin is high
+        self.released.set()
         self.ended = threading.Event()
         self.keeper = threading.Thread(target=self._keep, daemon=True)
 
@@ -222,9 +229,23 @@ class Lamp:
 
     def __exit__(self, *_) -> None:
         self.stopping = True
+        self.released.set()
         if self.process:
             self.process.terminate()
         self.keeper.join(10)
+
+    def interrupt(self) -> None:
+        """Ctrl-C on the console."""
+        if self.process:
+            self.process.send_signal(signal.SIGINT)
+
+    def hold(self, down: bool) -> None:
+        """Pull the reset pin low, or let go of it."""
+        if not down:
+            self.released.set()
+        elif self.released.is_set() and self.process:
+            self.released.clear()
+            self.process.kill()
 
     def wait_until(self, world_s: float, timeout_s: float = 900) -> None:
         """Return once world time has passed `world_s`."""
@@ -242,23 +263,55 @@ class Lamp:
         return self.world_s + time.monotonic() - self.heard_s
 
     def last_words(self) -> str:
-        lines = [line for line in self.said if not line.startswith("world ")]
-        return " / ".join(lines[-6:]) or "it said nothing"
+        return " / ".join(self.said[-6:]) or "it said nothing"
 
     def _keep(self) -> None:
         status = CUT
         while status in (CUT, RESET, BITTEN) and not self.stopping:
             self.starts += 1
-            self.process = subprocess.Popen(
-                command(self.world), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            self.process = process = subprocess.Popen(
+                command(self.world),
+                stdin=subprocess.PIPE if self.uart else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=self.uart is not None,  # whose Ctrl-C is the console's alone
             )
-            assert self.process.stdout
-            for line in self.process.stdout:
-                self._hear(line.strip())
-            status = self.process.wait()
+            self.stdin, self.hears = process.stdin, False
+            if self.uart:
+                self.uart.lamp = self
+            console = threading.Thread(target=self._listen, args=[process], daemon=True)
+            console.start()
+            assert process.stderr
+            for line in process.stderr:
+                self._hear(line.decode(errors="replace").strip())
+            console.join()
+            status = process.wait()
+            if not self.released.is_set():
+                self.released.wait()
+                self._was_reset()
+                status = RESET
             if self.starts - self.fruitless > RESTARTS:
                 break
         self.ended.set()
+
+    def _was_reset(self) -> None:
+        """Write the state.json that a killed process could not."""
+        state = {"world_ms": _ms(self.now_s())}
+        file = self.world.folder / "state.json"
+        if file.is_file():
+            state = {**json.loads(file.read_text()), **state}
+        fired = sum(event[0] <= state["world_ms"] for event in self.world.events())
+        file.write_text(json.dumps({**state, "cause": 1, "prompt": "", "fired": fired}))
+
+    def _listen(self, process: subprocess.Popen) -> None:
+        """Carry what the lamp prints to its line and, by lines, to `said`."""
+        assert process.stdout
+        rest = b""
+        while data := process.stdout.read1(4096):  # type: ignore[attr-defined]
+            if self.uart:
+                self.uart.say(data)
+            *lines, rest = (rest + data)[-CONSOLE_KEPT:].split(b"\n")
+            self.said += [line.decode(errors="replace").strip() for line in lines if line.strip()]
 
     def _hear(self, line: str) -> None:
         if line.startswith("world "):
@@ -266,6 +319,8 @@ class Lamp:
             self.heard_s = time.monotonic()
             self.fruitless = self.starts
             self.told(self.world_s)
+        elif line.startswith("hears "):
+            self.hears = line.endswith("1")
         elif line:
             self.said.append(line)
 
@@ -286,4 +341,6 @@ def command(world: World) -> list[str]:
     if not share.stdout.strip().isdigit():
         raise DreamlampError(f"the simulator does not start: {share.stdout} {share.stderr}")
     heap = f"heapsize={HEAP_KB[bits] + int(share.stdout) // 1024 + 1}k"
-    return [*found, "-X", heap, start, os.fspath(world.folder), os.fspath(made)]
+    flashed = (world.folder / "vfs.bin").is_file()
+    firmware = [] if flashed else [os.fspath(made)]
+    return [*found, "-X", heap, start, os.fspath(world.folder.resolve()), *firmware]
