@@ -25,9 +25,6 @@ class Night:
         self.asked = []
         self.fetches = 0
 
-    def examine(self, server, part, out):
-        return 0
-
     def sync_began(self):
         self.fetches += 1
 
