@@ -40,12 +40,14 @@ MAY_IMPORT = {
     "bonds": "compat",
     "mind": "wire loops staging wake",
     "diary": "wire codec compat struct array VERSION",
-    "night": "asyncio array wire compat diary heart mind nightlog server",
-    "board": "compat drivers bluetooth machine esp32 os gc time asyncio binascii wire settings",
+    "night": "asyncio array struct wire compat diary heart mind nightlog server",
+    "board": "compat drivers checkup sys bluetooth machine esp32 gc time asyncio settings console",
+    "console": "asyncio select sys drivers compat",
+    "checkup": "board main machine esp32 gc os sys time struct wire compat VERSION",
     "settings": "struct binascii wire",
     "main": "board night machine asyncio sys gc io wire time",
     "drivers/__init__": "",
-    "drivers/*": "machine bluetooth time asyncio struct array wire compat cie",
+    "drivers/*": "machine bluetooth time asyncio struct array binascii wire compat cie",
 }
 # a foreign library is known to one file of the host; bleak_bumble is where bleak and Bumble meet
 OWNER = {
@@ -65,6 +67,9 @@ OWNER = {
     "jinja2": "templates",
     "markupsafe": "templates",
     "pyrage": "sealed",
+    "serial": "cable uart remote",
+    "mpremote": "remote",
+    "littlefs": "image",
 }
 
 

@@ -5,6 +5,8 @@ switched on first: with memory in pieces its stack does not come up (micropython
 """
 
 import asyncio
+import gc
+import sys
 import time
 
 import bluetooth
@@ -12,6 +14,7 @@ import esp32
 import machine
 
 from .compat import const
+from .console import Console
 from .drivers.gatt import Gatt
 from .drivers.light import Light
 from .drivers.max30102 import Max30102
@@ -204,6 +207,7 @@ class Board:
     def __init__(self, note):
         self._note = note
         self._tasks = []
+        self.heap_low = gc.mem_free()  # free after a collection, at its lowest
         self.ble = bluetooth.BLE()
         self.ble.active(True)
         machine.freq(CPU_HZ)
@@ -218,9 +222,36 @@ class Board:
         self.flash = Flash("nights")
         self.sensor = Max30102(make_bus)
         self.link = Gatt(self.ble, self.settings)
+        self.cable = Console(self.link)
 
     def darken(self):
         """What else to do for darkness when a task dies; `night.run` puts its own here."""
+
+    def examine(self, server, part, out):
+        """Fill `out` with a part of the checkup; its length, or minus a status.
+
+        Loaded for it and let go of: no night needs it.
+        """
+        from . import checkup
+
+        try:
+            return checkup.fill(self, server, part, out)
+        finally:
+            package = checkup.__name__.rsplit(".", 1)[0]
+            del sys.modules[checkup.__name__]
+            del sys.modules[package].checkup
+
+    def fit(self):
+        """Whether what a firmware must be able to do works: the radio, and keeping a setting.
+
+        Not the sensor: a broken one is no reason to go back to an older firmware.
+        """
+        proof = self.settings.get("proof", 0) ^ 1
+        return (
+            self.settings.set("proof", proof)
+            and self.settings.get("proof") == proof
+            and (bool(self.ble.active()))
+        )
 
     def spawn(self, function, *args):
         """Keep the coroutine `function(*args)` running beside the others.

@@ -17,7 +17,7 @@ from .terminal import err
 
 # command: the file of commands/ that holds it, under the same name
 COMMANDS = {
-    "sync": "nights",
+    "sync": "sync",
     "nights": "nights",
     "report": "nights",
     "why": "nights",
@@ -30,6 +30,7 @@ COMMANDS = {
     "commons": "commons",
     "library": "library",
     "bonds": "bonds",
+    "doctor": "doctor",
     "night": "virtual",
     "sim": "virtual",
 }
