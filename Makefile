@@ -12,7 +12,7 @@ help: ## this list
 	@grep -hE '^[a-z0-9_-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: .venv/ready ## everything the other targets need, into .venv/ and .cache/
-.venv/ready: pyproject.toml tools/micropython.txt tools/stubs.txt tools/setup.sh
+.venv/ready: pyproject.toml tools/micropython.txt tools/references.txt tools/stubs.txt tools/setup.sh
 	@bash tools/setup.sh
 
 night: setup ## a whole night, end to end: SEED=1 LOOP=1 RECORDING=file MODE=observe|act BITS=64|32 JSON=1
