@@ -32,6 +32,7 @@ COMMANDS = {
     "library": "library",
     "bonds": "bonds",
     "doctor": "doctor",
+    "lux": "lux",
     "night": "virtual",
     "sim": "virtual",
 }

@@ -3,12 +3,13 @@
 They run at the prompt of a board that has MicroPython and nothing else.
 """
 
+import ast
 import json
 import subprocess
 import sys
 
 import pytest
-from dreamlamp import board, bringup, sim, sleeper
+from dreamlamp import board, bringup, sim, sleeper, stored
 from dreamlamp.remote import connect
 
 HEART = sleeper.sleeper(3)
@@ -78,3 +79,27 @@ def test_the_doctors_command_ends_with_1_and_names_the_fault(tmp_path):
     found = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
     assert found["sensor"]["reading"] == "part 0x11, revision 3"
     assert found["light"]["ok"] is True and found["clock"]["ok"] is True
+
+
+def test_full_light_is_held_measured_and_kept_by_the_lamp(tmp_path):
+    world = sim.World(tmp_path / "world", HEART, sim.Scenario())
+    board.bare(world.folder)
+    with board.plugged(world, realtime=False) as (_, uart):
+        command = [sys.executable, "-m", "dreamlamp.cli", "lux", "--port", uart.device]
+        done = subprocess.run(command, input="180\n", capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        with connect(uart.device) as remote:
+            script = "import esp32\nbuf = bytearray(16)\n"
+            script += "n = esp32.NVS('lamp').get_blob('full_lux', buf)\nprint(bytes(buf[:n]))"
+            assert stored.unpacked(ast.literal_eval(remote.run(script).strip())) == 180
+    rows = [line.split() for line in (world.folder / "light.log").read_text().splitlines()]
+    full = next(int(ms) for ms, duty in rows if duty == "65535")
+    dark = next(int(ms) for ms, duty in rows if duty == "0" and int(ms) > full)
+    assert 10_000 <= dark - full < 10_500
+
+
+@pytest.mark.parametrize("number", ["0", "6501", "bright"])
+def test_a_measure_that_cannot_be_is_refused_before_the_lamp_is_asked(number):
+    command = [sys.executable, "-m", "dreamlamp.cli", "lux", number, "--port", "/nowhere"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and "Usage" in done.stderr
