@@ -39,6 +39,7 @@ EVENT = (
     "sync began",
     "flash fault",
     "dawn",
+    "light asked",
 )
 
 WHY = (

@@ -15,8 +15,31 @@ _ROOM = const(244)
 _HEAD = const(3)  # opcode, tag, status
 _YEAR_2024 = 1704067200  # an earlier clock is a host without one
 _OFFSET_MAX_MIN = const(14 * 60)  # Kiribati
+# key: setting, layout, least, most
+_NUMBERS = {
+    wire.KEY_MODE: ("mode", "<B", wire.OFF, wire.ACT),
+    wire.KEY_LIVE: ("live", "<B", 0, 1),
+    wire.KEY_RESCUES: ("allowed", "<B", 1, 3),
+    wire.KEY_FULL_LUX: ("full_lux", "<H", 1, 6500),
+    wire.KEY_SHIFT: ("shift", "<b", -20, 50),
+}
 _FAILURES = const(20)  # failed requests that are answered within
 _FAILURES_S = const(10)
+
+
+def _is_plan(value):
+    """Whether these bytes are a plan of dawns: nothing, or 1 to 14 times, one after another."""
+    if not len(value):
+        return True
+    if len(value) % 4 != 2 or not 6 <= len(value) <= 58:
+        return False
+    before = 0
+    for offset in range(2, len(value), 4):
+        at_s = struct.unpack_from("<I", value, offset)[0]
+        if at_s <= before:
+            return False
+        before = at_s
+    return 1 <= value[0] <= 100 and value[1] <= 60
 
 
 class Server:
@@ -135,6 +158,7 @@ class Server:
         unix_s, offset_min = struct.unpack_from("<Ih", request, 2)
         if unix_s < _YEAR_2024 or abs(offset_min) > _OFFSET_MAX_MIN:
             return -wire.BAD_REQUEST
+        self.clock.set(unix_s)
         self.night.clock_set(unix_s, offset_min)
 
     def status(self, _):
@@ -155,25 +179,41 @@ class Server:
 
     def get(self, request):
         key = request[2]
-        if key == wire.KEY_MODE:
-            return self.put("<B", self.night.mode)
-        if key == wire.KEY_LIVE:
-            return self.put("<B", self.settings.get("live", 0))
+        if key in _NUMBERS:
+            name, layout = _NUMBERS[key][:2]
+            return self.put(layout, self.night.setting(name))
         if key == wire.KEY_CONSENT:
             return self.put("5s", self.settings.get("consented", bytes(5)))
+        if key == wire.KEY_DAWN:
+            plan = self.settings.get("dawn", b"")
+            return self.put("%ds" % len(plan), plan)
         return -wire.NOT_FOUND
 
     def set(self, request):
         key, value = (request[2] if len(request) > 2 else 0), request[3:]
-        if key == wire.KEY_MODE and len(value) == 1 and value[0] <= wire.ACT:
-            self.night.set("mode", value[0])
-        elif key == wire.KEY_LIVE and len(value) == 1 and value[0] <= 1:
-            self.settings.set("live", value[0])
-        elif key == wire.KEY_CONSENT and len(value) == 5:
-            self.night.set("consent", value[0])  # first: a withdrawal counts whatever comes next
-            self.settings.set("consented", bytes(value))
+        night, n = self.night, len(value)
+        if key in _NUMBERS:
+            name, layout, least, most = _NUMBERS[key]
+            if n != struct.calcsize(layout):
+                return -wire.BAD_REQUEST
+            number = struct.unpack_from(layout, value)[0]
+            if not least <= number <= most:
+                return -wire.BAD_REQUEST
+            if key != wire.KEY_MODE:
+                return 0 if night.set(name, number) else -wire.FAULT
+            why = night.set_mode(number)
+        elif key == wire.KEY_CONSENT and n == 5:
+            why = night.agree(value)
+        elif key == wire.KEY_LIGHT and n == 1:
+            why = night.shine(value[0])
+        elif key == wire.KEY_WIND_DOWN and n == 2 and value[1]:
+            why = night.shine(value[0], value[1])
+        elif key == wire.KEY_DAWN and _is_plan(value):
+            why = night.set_dawn(bytes(value))
         else:
             return -wire.BAD_REQUEST
+        if why:
+            return -wire.FAULT if why < 0 else -(wire.WILL_NOT | why)
 
     def lamp_off(self, _):
         self.night.lamp_off()

@@ -20,13 +20,6 @@ LONG_HOLE_S = 6 * 3600
 CAUSES = {1: "power came back", 2: "reset button", 3: "watchdog", 4: "deep sleep", 5: "restart"}
 SYNTHETIC = "synthetic"
 SEEN = (wire.LOOP, wire.RESCUE, wire.REFUSED_RESCUE)  # each says that a loop was seen
-JUDGEMENTS = (
-    wire.LOOP, wire.RESCUE, wire.REFUSED_RESCUE, wire.SETTLED, wire.WOKE, wire.NO_RESPONSE,
-    wire.LIGHT_OFF,
-)  # fmt: skip
-FIGURES = (
-    "score", "cycle", "hold", "lag_s", "base_bpm", "hr_bpm_x10", "quality", "confidence", "light",
-)  # fmt: skip
 
 
 def summarise(night: Night) -> dict:
@@ -45,6 +38,7 @@ def summarise(night: Night) -> dict:
         "end_reason": "file's end" if imported and source else names.END[night.end],
         "imported": imported.get("file"),
         "mode": names.MODE[night.boots[0].mode],
+        "consent": consent(night),
         "firmware": night.boots[0].firmware,
         "source": source,
         "recorded_min": len(night) * minutes,
@@ -74,6 +68,12 @@ def _clock(night: Night) -> dict:
         "quarrel_s": clocks.quarrel_s(night.clocks),
         "change": night.clock_change,
     }
+
+
+def consent(night: Night) -> str:
+    """Whether the lamp held its sleeper's consent: `none`, `another policy`, `given`."""
+    policy = night.boots[-1].policy & ~wire.POLICY_THIRD
+    return "given" if policy == wire.POLICY else "another policy" if policy else "none"
 
 
 def _mean(values: np.ndarray) -> float | None:
@@ -175,20 +175,6 @@ def _early_end(night: Night) -> list[dict]:
         wire.END_LOST: "the night was broken off here and closed when the lamp started again",
     }[night.end]
     return [{"from_s": night.length_s, "to_s": night.length_s, "why": why}]
-
-
-def reasons(night: Night) -> list[dict]:
-    """For each event of loop or light: the epoch's figures on which it was decided."""
-    at = {int(index): i for i, index in enumerate(night.epochs["index"])}
-    found = []
-    for event in night.events:
-        if event.code not in JUDGEMENTS or event.epoch not in at:
-            continue
-        i = at[event.epoch]
-        figures = {name: int(night.epochs[name][i]) for name in FIGURES}
-        stage = night.stages[i]
-        found.append({**_event(night, event), "epoch": event.epoch, "stage": stage, **figures})
-    return found
 
 
 def _sureness(night: Night) -> dict:

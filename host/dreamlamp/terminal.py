@@ -83,19 +83,6 @@ def _numbers(facts: dict) -> Table:
     return table
 
 
-def reason(found: dict) -> str:
-    """One event and the figures behind it."""
-    at = found["clock"] or duration(found["second"] / 60)
-    rate = found["hr_bpm_x10"] / 10
-    return (
-        f"{at}  {loop_sentence(found) or found['name']}\n"
-        f"       heart {rate:.1f} bpm over a baseline of {found['base_bpm']}, cycle "
-        f"{found['cycle']} (every {found['lag_s']} s), hold {found['hold']}; stage "
-        f"{found['stage']} ({found['confidence']} % sure), signal {found['quality']} %, "
-        f"light {found['light']}"
-    )
-
-
 def listing(rows: Sequence) -> None:
     """Print rows of the index as a table; durations in hours and minutes."""
     table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))

@@ -3,7 +3,7 @@
 import hashlib
 import struct
 
-from fakes import Settings
+from fakes import Clock, Night, Settings
 from lamp import names, server, wire
 
 FRIEND = (True, True, True)
@@ -39,34 +39,6 @@ class Log:
 
     def delete(self, night, sha):
         del self.held[night]
-
-
-class Night:
-    state, mode, level = wire.RECORDING, wire.OBSERVE, 1234
-    clock = None
-    fetches = 0
-
-    def __init__(self):
-        self.epoch = wire.Epoch()
-
-    def sync_began(self):
-        self.fetches += 1
-
-    def set(self, key, value):
-        setattr(self, key, value)
-
-    def clock_set(self, unix_s, offset_min):
-        self.clock = unix_s, offset_min
-
-    def lamp_off(self):
-        self.level = 0
-
-
-class Clock:
-    now = 100
-
-    def now_s(self):
-        return self.now
 
 
 def made():
@@ -182,8 +154,75 @@ def test_time_and_settings_are_checked_before_they_are_taken():
     assert ask(lamp, wire.GET, bytes((wire.KEY_MODE,))) == (wire.OK, b"\x02")
     assert ask(lamp, wire.GET, b"\x63")[0] == wire.NOT_FOUND
     assert ask(lamp, wire.SET, bytes((wire.KEY_CONSENT, 1, 2, 3, 4, 5)))[0] == wire.OK
-    assert ask(lamp, wire.GET, bytes((wire.KEY_CONSENT,))) == (wire.OK, b"\x01\x02\x03\x04\x05")
+    assert lamp.night.asked == [b"\x01\x02\x03\x04\x05"]
+    assert ask(lamp, wire.GET, bytes((wire.KEY_CONSENT,))) == (wire.OK, bytes(5))
     assert ask(lamp, wire.LAMP_OFF)[0] == wire.OK and lamp.night.level == 0
+    assert lamp.clock.date == 1800000000
+
+
+def test_each_number_keeps_its_bounds():
+    for key, layout, good, bad in (
+        (wire.KEY_LIVE, "<B", (0, 1), (2,)),
+        (wire.KEY_RESCUES, "<B", (1, 3), (0, 4)),
+        (wire.KEY_FULL_LUX, "<H", (1, 6500), (0, 6501)),
+        (wire.KEY_SHIFT, "<b", (-20, 50), (-21, 51)),
+    ):
+        for value in good:
+            lamp = made()
+            body = bytes((key,)) + struct.pack(layout, value)
+            assert ask(lamp, wire.SET, body)[0] == wire.OK
+            assert ask(lamp, wire.GET, body[:1]) == (wire.OK, body[1:])
+            assert ask(lamp, wire.SET, body + b"\0")[0] == wire.BAD_REQUEST
+        for value in bad:
+            body = bytes((key,)) + struct.pack(layout, value)
+            assert ask(made(), wire.SET, body)[0] == wire.BAD_REQUEST
+
+
+def test_what_the_lamps_limits_forbid_is_answered_with_the_reason():
+    lamp = made()
+    lamp.night.will_not = wire.WHY_CONSENT
+    for body in (
+        (wire.KEY_MODE, wire.ACT),
+        (wire.KEY_CONSENT, 1, 2, 3, 4, 5),
+        (wire.KEY_LIGHT, 20),
+        (wire.KEY_WIND_DOWN, 20, 30),
+    ):
+        assert ask(lamp, wire.SET, bytes(body))[0] == wire.WILL_NOT | wire.WHY_CONSENT, body
+    lamp.night.will_not = -1
+    assert ask(lamp, wire.SET, bytes((wire.KEY_CONSENT, 0, 0, 0, 0, 0)))[0] == wire.FAULT
+
+
+def test_light_is_asked_for_with_or_without_minutes():
+    lamp = made()
+    assert ask(lamp, wire.SET, bytes((wire.KEY_LIGHT, 20)))[0] == wire.OK
+    assert ask(lamp, wire.SET, bytes((wire.KEY_WIND_DOWN, 30, 45)))[0] == wire.OK
+    assert lamp.night.asked == [(20, 0), (30, 45)]
+    assert ask(lamp, wire.SET, bytes((wire.KEY_WIND_DOWN, 30, 0)))[0] == wire.BAD_REQUEST
+
+
+def test_a_plan_of_dawns_is_looked_at_before_it_is_kept():
+    def plan(*times, level=60, window=20):
+        return struct.pack("<BBB%dI" % len(times), wire.KEY_DAWN, level, window, *times)
+
+    for good in (bytes((wire.KEY_DAWN,)), plan(1), plan(*range(1, 15))):
+        lamp = made()
+        assert ask(lamp, wire.SET, good)[0] == wire.OK
+        assert lamp.night.asked == [good[1:]]
+    for bad in (
+        plan(),
+        plan(1)[:-1],
+        plan(2, 1),
+        plan(1, 1),
+        plan(1, level=0),
+        plan(1, level=101),
+        plan(1, window=61),
+        plan(*range(1, 16)),
+    ):
+        lamp = made()
+        assert ask(lamp, wire.SET, bad)[0] == wire.BAD_REQUEST, bad
+        assert lamp.night.asked == []
+    lamp.settings.set("dawn", plan(1)[1:])
+    assert ask(lamp, wire.GET, bytes((wire.KEY_DAWN,))) == (wire.OK, plan(1)[1:])
 
 
 def test_an_armed_lock_serves_a_known_peer_only():

@@ -50,8 +50,12 @@ class Night:
     state, mode, level = wire.IDLE, wire.OBSERVE, 0
     epoch = wire.Epoch()
 
+    def setting(self, key):
+        return getattr(self, key, 0)
+
     def set(self, key, value):
         setattr(self, key, value)
+        return True
 
     def sync_began(self):
         pass
@@ -66,6 +70,9 @@ class Night:
 class Clock:
     def now_s(self):
         return 77
+
+    def set(self, unix_s):
+        pass
 
 
 class Settings:
