@@ -44,6 +44,7 @@ COMMANDS = {
     "library": "library",
     "bonds": "bonds",
     "doctor": "doctor",
+    "lux": "lux",
     "night": "virtual",
     "sim": "virtual",
 }
