@@ -59,6 +59,7 @@ def flash(
         arch = check(board)
         files = firmware(arch)
         if micropython is None:
+            mount(board)
             board.put(files, told)
         told("verify", 0)
         wrong = differing(board.hashes(), files)
@@ -93,6 +94,19 @@ def check(board: Remote) -> str:
             "the partition table with it"
         )
     return ARCHITECTURES[mpy >> 10]
+
+
+def mount(board: Remote) -> None:
+    """Make a new file system where none could be mounted."""
+    board.run(
+        "import os\n"
+        "try: os.stat('/boot.py')\n"
+        "except OSError as error:\n"
+        " if error.errno == 19:\n"  # ENODEV: nothing is mounted
+        "  import esp32, vfs\n"
+        "  area = esp32.Partition.find(1, label='vfs')[0]\n"
+        "  vfs.VfsLfs2.mkfs(area)\n  vfs.mount(area, '/')"
+    )
 
 
 def keep(board: Remote, settings: Mapping[str, int | bytes]) -> None:
