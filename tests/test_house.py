@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "stagemodel": "",
     "stagefeatures": "wire compat array",
     "forest": "wire compat array",
+    "rice": "compat array",
     "staging": "wire compat stagemodel stagefeatures forest",
     "eeg": "wire compat array",
     "eegmodel": "",
@@ -39,7 +40,7 @@ MAY_IMPORT = {
     "bonds": "compat",
     "mind": "wire loops staging wake",
     "diary": "wire codec compat struct array VERSION",
-    "night": "asyncio array wire compat diary heart mind nightlog server",
+    "night": "asyncio array struct wire compat diary heart mind nightlog server",
     "board": "drivers checkup sys bluetooth machine esp32 gc time asyncio settings console",
     "console": "asyncio select sys drivers compat",
     "checkup": "board main machine esp32 gc os sys time struct wire compat VERSION",
@@ -116,7 +117,7 @@ def test_of_the_firmware_the_host_knows_wire_names_and_codec(file):
     names = {n.strip() for k in known for n in k.split(",")} - {"", "lamp"}
     runs_it = ("replay", "judge", "nights", "train", "nightset", "traineeg")
     if file.stem not in runs_it:
-        assert names <= {"wire", "names", "codec", "VERSION"}, (
+        assert names <= {"wire", "names", "codec", "rice", "VERSION"}, (
             f"{file.name} imports {names} of lamp"
         )
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "unshare": "share",
     "commons": "commons",
     "library": "library",
+    "bonds": "bonds",
     "doctor": "doctor",
     "night": "virtual",
     "sim": "virtual",

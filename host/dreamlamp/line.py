@@ -66,6 +66,7 @@ class Line:
         self.name = name or "lamp"
         self.revision = ""
         self.lost = False
+        self.heard = False  # it answered a request
         self.data: asyncio.Queue[tuple[int, bytes] | None] = asyncio.Queue()
         self.tag = 0
         self.waiting: dict[tuple[int, int], asyncio.Future[bytes]] = {}
@@ -103,7 +104,7 @@ class Line:
 
     async def _send(self, message: bytes, response: bool = True) -> None:
         if self.lost:
-            raise LinkLost(self.ENDED)
+            raise self.why_lost()
         await self._write(message, response)
 
     def heard_revision(self, revision: str) -> None:
@@ -118,6 +119,7 @@ class Line:
     def answered(self, value: bytes | bytearray) -> None:
         if len(value) < 3 or not value[0] & wire.ANSWER:
             return
+        self.heard = True
         future = self.waiting.get((value[0] & ~wire.ANSWER, value[1]))
         if future and not future.done():
             future.set_result(bytes(value[2:]))
@@ -132,5 +134,8 @@ class Line:
         self.data.put_nowait(None)
         for future in self.waiting.values():
             if not future.done():
-                future.set_exception(LinkLost(self.ENDED))
+                future.set_exception(self.why_lost())
                 future.exception()  # told, even if the one who waited has gone
+
+    def why_lost(self) -> LinkLost:
+        return LinkLost(self.ENDED)
