@@ -30,6 +30,8 @@ COMMANDS = {
     "commons": "commons",
     "library": "library",
     "bonds": "bonds",
+    "flash": "board",
+    "update": "board",
     "doctor": "doctor",
     "night": "virtual",
     "sim": "virtual",

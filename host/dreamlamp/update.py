@@ -51,9 +51,7 @@ def marking(mark: int) -> str:
 
 def running(board: Remote) -> int:
     """The slot of the proven firmware."""
-    script = (
-        "import esp32\ntry: print(esp32.NVS('boot').get_i32('ab'))\nexcept OSError: print(0)"
-    )
+    script = "import esp32\ntry: print(esp32.NVS('boot').get_i32('ab'))\nexcept OSError: print(0)"
     return int(board.run(script)) & 1
 
 

@@ -14,10 +14,14 @@ import time
 
 import pytest
 import serial
+from click.testing import CliRunner
 from dreamlamp import (
     board,
+    chip,
+    cli,
     doctor,
     flash,
+    image,
     library,
     link,
     places,
@@ -30,6 +34,7 @@ from dreamlamp import (
 )
 from dreamlamp.air import Air
 from dreamlamp.remote import BoardError
+from test_image import published
 
 MINUTES = 25
 HEART = sleeper.sleeper(3)
@@ -86,6 +91,45 @@ def test_a_night_is_recorded_on_what_was_flashed(flashed, tmp_path):
     night = library.read(synced.path)
     assert abs(night.length_s / 60 - MINUTES) < 2
     assert replay.replay(night).ok
+
+
+def test_one_command_makes_a_lamp_that_advertises_and_the_doctor_is_content(tmp_path, monkeypatch):
+    """esptool is a stand-in that puts the parts where they would lie; the rest is real."""
+    world = sim.World(tmp_path / "world", SHORT, sim.Scenario())
+    board.bare(world.folder, stock=True)
+    monkeypatch.setattr(image, "ARCH", "x64")  # the virtual chip's
+    monkeypatch.setattr(chip, "identify", lambda port: "ESP32-D0WD-V3")
+    written = {}
+
+    def write(port, parts, told, erase):
+        written.update(parts)
+        (world.folder / "table.bin").write_bytes(parts[image.TABLE])
+        (world.folder / "vfs.bin").write_bytes(parts[image.PLACE["vfs"].offset])
+        with serial.serial_for_url(port) as line:  # esptool's hard reset
+            line.dtr = False
+            line.rts = True
+            time.sleep(0.1)
+            line.rts = False
+
+    monkeypatch.setattr(chip, "write", write)
+    (tmp_path / "esp32.bin").write_bytes(published())
+    with Air() as air:
+        monkeypatch.setenv("DREAMLAMP_AIR", air.address)
+        monkeypatch.setenv("DREAMLAMP_AIR_KEYS", str(tmp_path / "host.json"))
+        with board.plugged(world, air.lamp) as (_, uart):
+            command = ["flash", uart.url, "--image", str(tmp_path / "esp32.bin"), "--json"]
+            done = CliRunner().invoke(cli.main, command)
+            assert done.exit_code == 0, done.output
+            said = json.loads(done.stdout)
+            assert said["name"] == "0001" and said["heard"]
+            assert {f["state"] for f in said["findings"]} == {"fine"}
+            assert sorted(written) == [0x1000, 0x8000, 0x10000, 0x200000]
+            done = CliRunner().invoke(cli.main, ["doctor", "--port", uart.device])
+            assert done.exit_code == 0 and "XX" not in done.stdout, done.output
+    kept = json.loads((world.folder / "nvs.json").read_text())["lamp"]
+    assert (
+        kept["kit"] == stored.packed(1).hex() and kept["board"] == stored.packed(b"devkitc").hex()
+    )
 
 
 def test_a_board_without_the_partition_for_nights_is_refused(tmp_path):
@@ -182,7 +226,7 @@ def test_an_update_proves_itself_and_keeps_nights_and_settings(flashed, tmp_path
 )
 def test_a_broken_update_is_rolled_back_without_help(flashed, tmp_path, name, source, says):
     world = copy_of(flashed, tmp_path)
-    with board.plugged(world, fast_s=FAST_S) as (lamp, uart):
+    with board.plugged(world, fast_s=FAST_S) as (_, uart):
         done = update.update(uart.device, files=firmware_with(name, source))
         assert not done.proven and done.slot == "a" and says in done.crash
     assert mark_of(world) & 7 == doctor.LOST
