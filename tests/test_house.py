@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "mind": "wire loops staging wake",
     "diary": "wire codec compat struct array VERSION",
     "night": "asyncio array struct wire compat diary heart mind nightlog server",
-    "board": "drivers checkup sys bluetooth machine esp32 gc time asyncio settings console",
+    "board": "compat drivers checkup sys bluetooth machine esp32 gc time asyncio settings console",
     "console": "asyncio select sys drivers compat",
     "checkup": "board main machine esp32 gc os sys time struct wire compat VERSION",
     "settings": "struct binascii wire",

@@ -24,6 +24,7 @@ COMMANDS = {
     "replay": "nights",
     "import": "shelf",
     "delete": "shelf",
+    "export": "out",
     "journal": "journal",
     "share": "share",
     "unshare": "share",

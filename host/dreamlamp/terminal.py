@@ -29,8 +29,8 @@ from .words import (
 
 ROWS = (("W", "Wake", "yellow"), ("R", "REM", "red"), ("N2", "Light", "blue"),
         ("N3", "Deep", "magenta"))  # fmt: skip
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, markup=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
