@@ -106,6 +106,7 @@ def load(path):
     if spec.get("stop_at_s") is not None:
         _stop_ms = min(NEVER, spec["stop_at_s"] * 1000)
     now_ms = boot_ms = state.get("world_ms", 0)
+    fast_until_ms = min(NEVER, max(fast_until_ms, now_ms + 1000 * spec.get("fast_boot_s", 0)))
     boots = state.get("boots", 0) + 1
     cause = state.get("cause", POWER_ON)
     rtc_s = -(now_ms // 1000) if cause == POWER_ON else state.get("rtc_s", 0)
