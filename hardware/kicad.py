@@ -89,7 +89,7 @@ def symbol(made: Design, ref: str, footprint: str, prefix: str = "") -> str:
 def library(made: Design, footprints: dict[str, str]) -> str:
     """Every part's symbol."""
     body = "\n".join(symbol(made, ref, footprints.get(ref, "")) for ref in made.parts)
-    head = f'(kicad_symbol_lib (version 20241209) (generator "dreamlamp") (generator_version "9.0")'
+    head = '(kicad_symbol_lib (version 20241209) (generator "dreamlamp") (generator_version "9.0")'
     return f"{head}\n{body}\n)\n"
 
 
@@ -133,9 +133,7 @@ def schematic(made: Design, title: str, footprints: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _instance(
-    made: Design, ref: str, x: float, y: float, root: str, footprint: str
-) -> list[str]:
+def _instance(made: Design, ref: str, x: float, y: float, root: str, footprint: str) -> list[str]:
     part = made.parts[ref]
     lines = [
         f"(symbol (lib_id {quote('dreamlamp:' + ref)}) (at {mm(x)} {mm(y)} 0) (unit 1)",
@@ -145,9 +143,7 @@ def _instance(
         f'(property "Value" {quote(part["name"])} (at {mm(x)} {mm(y - 3.302)} 0) {FONT})',
     ]
     for key, value in (("Footprint", footprint), ("Datasheet", ""), ("Description", "")):
-        lines.append(
-            f"(property {quote(key)} {quote(value)} (at {mm(x)} {mm(y)} 0) {HIDDEN})"
-        )
+        lines.append(f"(property {quote(key)} {quote(value)} (at {mm(x)} {mm(y)} 0) {HIDDEN})")
     for pin in made.of(ref):
         tag = name_uuid(made.key, ref, pin.number)
         lines.append(f"(pin {quote(pin.number)} (uuid {quote(tag)}))")

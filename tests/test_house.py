@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "stagemodel": "",
     "stagefeatures": "wire compat array",
     "forest": "wire compat array",
+    "rice": "compat array",
     "staging": "wire compat stagemodel stagefeatures forest",
     "eeg": "wire compat array",
     "eegmodel": "",
@@ -113,7 +114,7 @@ def test_of_the_firmware_the_host_knows_wire_names_and_codec(file):
     names = {n.strip() for k in known for n in k.split(",")} - {"", "lamp"}
     runs_it = ("replay", "judge", "nights", "train", "nightset", "traineeg")
     if file.stem not in runs_it:
-        assert names <= {"wire", "names", "codec", "VERSION"}, (
+        assert names <= {"wire", "names", "codec", "rice", "VERSION"}, (
             f"{file.name} imports {names} of lamp"
         )
 

@@ -180,6 +180,8 @@ class Server:
     def list_bonds(self, _):
         end = _HEAD
         for slot, address in self.bonds.entries():
+            if address == self.bonds.current:
+                slot |= wire.BOND_OURS
             struct.pack_into(wire.BOND_ENTRY, self.out, end, slot, address)
             end += 8
         return end - _HEAD

@@ -69,6 +69,7 @@ ENTRY_SYNCED = const(2)  # some host holds it
 
 # slot, address type and address of a bonded peer
 BOND_ENTRY = "<B7s"
+BOND_OURS = const(0x80)  # in the slot: it is the peer that asks
 
 HELLO_LAYOUT = "<BBBBBBBHI"
 

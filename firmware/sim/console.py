@@ -15,10 +15,10 @@ UART's driver does: "hears 1" and "hears 0" on stderr say when.
 import select
 import sys
 import time
-import vfs
 
 import esp32
 import utime as real
+import vfs
 import world
 
 HOST = "/host"

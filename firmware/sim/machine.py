@@ -1,8 +1,9 @@
 """The chip's peripherals, in the place of the built-in `machine`: what an ESP32 has of it.
 
-One MAX30102 hangs on the bus, a button, the sensor's interrupt, the supply divider and the
-lamp's gate on the pins of hardware.md section 3 (DevKitC). A name the chip's own module lacks
-is missing here too. Not modelled: analogue noise, pin drive strength, sleep modes.
+One MAX30102 hangs on the bus (or, in a world with EEG, an ADS1292R on SPI), a button, the
+sensor's interrupt, the supply divider and the lamp's gate on the pins of hardware/ (DevKitC). A
+name the chip's own module lacks is missing here too. Not modelled: analogue noise, pin drive
+strength, sleep modes.
 """
 
 import time
@@ -19,20 +20,34 @@ _SENSOR_INT = const(27)
 _SUPPLY = const(35)
 _LAMP = const(25)
 _SCL = const(22)
+_EEG_CS = const(13)
+_EEG_DRDY = const(4)
+_EEG_RST = const(26)
 ABSENT_PINS = (6, 7, 8, 9, 10, 11, 20, 24, 28, 29, 30, 31)  # flash, or not bonded out
 _ENODEV = const(19)
 _ETIMEDOUT = const(116)
 
 _sensor = None
+_front = None
 _freq = 160000000
 
 
 def chip():
-    """The sensor on the bus; None if there is none."""
+    """The sensor on the I2C bus; None if there is none."""
     global _sensor
     if _sensor is None and world.sensor:
         _sensor = Max30102(world.sensor)
     return _sensor
+
+
+def front():
+    """The EEG front end on SPI; None in a world without EEG."""
+    global _front
+    if _front is None and world.eeg:
+        from electrodes import Ads1292r
+
+        _front = Ads1292r()
+    return _front
 
 
 def reset():
@@ -88,6 +103,10 @@ class Pin:
             if self._clocks >= 9:  # a slave stuck in a byte lets go of SDA
                 world.stuck = False
         self._level = 1 if level else 0
+        if world.eeg and self._id == _EEG_CS:
+            front().select(not level)
+        elif world.eeg and self._id == _EEG_RST and not level:
+            front().reset()
 
     __call__ = value
 
@@ -107,12 +126,35 @@ class Pin:
 
     def irq(self, handler=None, trigger=3, wake=None):
         self._handler, self._trigger = handler, trigger
+        if self._id == _EEG_DRDY and world.eeg:
+            front().handler = handler
         if self._id == _BUTTON and self._edge not in world.edges:
             world.edges.append(self._edge)
 
     def _edge(self, down):
         if self._handler and self._trigger & (Pin.IRQ_FALLING if down else Pin.IRQ_RISING):
             self._handler(self)
+
+
+class SPI:
+    """Mode 1, with the EEG front end on it; a transfer takes its 8 bits a byte."""
+
+    MSB, LSB = 0, 1
+
+    def __init__(self, id=-1, baudrate=500000, *, polarity=0, phase=0, bits=8, firstbit=0,
+                 sck=None, mosi=None, miso=None):  # fmt: skip
+        self._byte_us = 8000000 // baudrate
+        self._wrong = (polarity, phase) != (0, 1) or baudrate > 1000000  # the chip reads rubbish
+
+    def write(self, buf):
+        time.charge_us(len(buf) * self._byte_us)
+        if world.eeg and not self._wrong:
+            front().write(bytes(buf))
+
+    def readinto(self, buf, write=0):
+        time.charge_us(len(buf) * self._byte_us)
+        if world.eeg and not self._wrong:
+            front().read(buf)
 
 
 class I2C:

@@ -31,7 +31,6 @@ gc.collect()
 _before = gc.mem_alloc()
 _spare = [bytearray(8192)]  # to write state.json with when the firmware has eaten its memory
 import asyncio  # noqa: E402, F401
-
 import time  # noqa: E402
 
 import console  # noqa: E402

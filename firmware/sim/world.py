@@ -41,6 +41,7 @@ boots = 0
 cause = POWER_ON
 alive = True
 sensor = 0x15  # part number of the sensor on the bus; 0: none
+eeg = False  # an ADS1292R on SPI and electrodes on the head
 gc_us = 0  # charged for each garbage collection
 
 finger = True
@@ -54,6 +55,8 @@ off_ms = 0  # how long the power stays away
 
 listeners = []  # called with (name, args)
 edges = []
+ticker = None  # tick(blocked) at its `due_ms`: a chip that will not wait
+_busy = False  # blocked, or in the ticker's own hands
 _light = None
 _duty = 0
 _reason = None  # of the end
@@ -66,7 +69,7 @@ _due_ms = 0
 def load(path):
     """Read WORLD; world time goes on where `state.json` of the last boot left it."""
     global folder, seed, outside, realtime, fast_until_ms, now_ms, boot_ms, boots, cause
-    global sensor, gc_us
+    global sensor, eeg, gc_us
     global _events, _next, _stop_ms
     folder = path
     with open(path + "/world.json") as file:
@@ -75,6 +78,7 @@ def load(path):
     seed = spec.get("seed", 1)
     outside = tuple(spec["outside"]) if spec.get("outside") else None
     sensor = spec.get("sensor", sensor)
+    eeg = bool(spec.get("eeg"))
     gc_us = spec.get("gc_us", gc_us)
     realtime = bool(spec.get("realtime"))
     if "fast_until_s" in spec:
@@ -136,6 +140,9 @@ def step(ms):
     global now_ms, _next, _release_ms
     if not alive:
         raise _reason
+    while ticker and not _busy and ticker.due_ms <= ms and ticker.due_ms < _due_ms:
+        now_ms = max(now_ms, ticker.due_ms)
+        _tick(False)
     if ms < _due_ms:
         if ms > now_ms:
             now_ms = ms
@@ -159,6 +166,30 @@ def until(ms):
     """Go forward to `ms` through every event on the way."""
     while step(ms):
         pass
+
+
+def spend(ms):
+    """The chip is blocked up to `ms`: what ticks meanwhile is heard of once, afterwards."""
+    global _busy
+    if _busy or not ticker:
+        until(ms)
+        return
+    _busy = True
+    try:
+        until(ms)
+    finally:
+        _busy = False
+    if ticker.due_ms <= now_ms:
+        _tick(True)
+
+
+def _tick(blocked):
+    global _busy
+    _busy = True
+    try:
+        ticker.tick(blocked)
+    finally:
+        _busy = False
 
 
 def die(reason):

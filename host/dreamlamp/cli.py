@@ -29,6 +29,7 @@ COMMANDS = {
     "unshare": "share",
     "commons": "commons",
     "library": "library",
+    "bonds": "bonds",
     "night": "virtual",
     "sim": "virtual",
 }

@@ -60,12 +60,11 @@ class Line:
     `data` brings (offset, bytes) of the night that is read, and None when the line has ended.
     """
 
-    ENDED = "the lamp is gone: sync again when it is back"
-
     def __init__(self, name: str = "") -> None:
         self.name = name or "lamp"
         self.revision = ""
         self.lost = False
+        self.heard = False  # it answered a request
         self.data: asyncio.Queue[tuple[int, bytes] | None] = asyncio.Queue()
         self.tag = 0
         self.waiting: dict[tuple[int, int], asyncio.Future[bytes]] = {}
@@ -92,6 +91,7 @@ class Line:
                     self.waiting.pop(key, None)
             else:
                 raise LampError("the lamp does not answer: unplug it, plug it in, and try again")
+        self.heard = True
         if status != wire.OK:
             raise Refusal(opcode, status)
         return got[1:]
@@ -103,7 +103,7 @@ class Line:
 
     async def _send(self, message: bytes, response: bool = True) -> None:
         if self.lost:
-            raise LinkLost(self.ENDED)
+            raise self.why_lost()
         await self._write(message, response)
 
     def heard_revision(self, revision: str) -> None:
@@ -132,5 +132,9 @@ class Line:
         self.data.put_nowait(None)
         for future in self.waiting.values():
             if not future.done():
-                future.set_exception(LinkLost(self.ENDED))
+                future.set_exception(self.why_lost())
                 future.exception()  # told, even if the one who waited has gone
+
+    def why_lost(self) -> LinkLost:
+        """What to say of a line that ended."""
+        return LinkLost("the lamp is gone: sync again when it is back")

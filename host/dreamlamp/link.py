@@ -33,6 +33,10 @@ CLEAR = (  # ATT errors of a link that is not encrypted as it should be
     BleakGATTProtocolErrorCode.INSUFFICIENT_ENCRYPTION,
 )
 OUT_OF_REACH = "the lamp is out of reach: come nearer and sync again"
+HUNG_UP = (
+    "the lamp hung up: come nearer and try again; if it does not know this computer, hold its "
+    "button for three seconds, then run `dreamlamp sync --pair`"
+)
 
 
 def backends() -> tuple[dict, dict]:
@@ -89,43 +93,64 @@ def _said(error: Exception) -> str:
 async def connect(
     name: str | None = None, timeout_s: float = SCAN_S, pair: bool = False
 ) -> "AsyncIterator[Link]":
-    """`async with connect() as link:` - find, connect, subscribe; disconnect at the end."""
+    """`async with connect() as link:` - find, connect, subscribe; disconnect at the end.
+
+    With `pair` a bond is made first, and an old one that the lamp does not know any more given up.
+    """
     link = Link(await find(name, timeout_s), pair)
     try:
-        for left in reversed(range(1 if pair else TRIES)):
+        for left in reversed(range(2 if pair else TRIES)):
             try:
                 await link.open()
                 break
             except BleakError:
-                if not left or not link.lost:
+                if pair:
+                    await forget(link)
+                if not left or not (pair or link.lost):
                     raise
-            link = Link(await find(name, timeout_s))
+            link = Link(await find(name, timeout_s), pair)
         yield link
     except BleakError as error:
-        if isinstance(error, BleakGATTProtocolError) and error.code in CLEAR:
+        if pair and not link.heard:
+            raise NotPaired("the lamp did not let this computer in") from error
+        if _in_the_clear(error):
             raise NotPaired("this computer is not paired with the lamp") from error
         if link.lost:
-            raise LinkLost(OUT_OF_REACH) from error
+            raise link.why_lost() from error
         raise LampError(
-            f"Bluetooth failed ({error}): try again; if the lamp was reset, forget it in this "
-            "computer's Bluetooth settings and pair again"
+            f"Bluetooth failed ({error}): try again; if the lamp was reset, hold its button for "
+            "three seconds, then run `dreamlamp sync --pair`"
         ) from error
     finally:
-        with contextlib.suppress(BleakError, OSError, TimeoutError):
-            await link.client.disconnect()
+        if pair and not link.heard:
+            await forget(link)
+        else:
+            with contextlib.suppress(*NO_RADIO):
+                await link.client.disconnect()
+
+
+def _in_the_clear(error: BleakError) -> bool:
+    """Whether the lamp wanted the link encrypted; BlueZ says so in words."""
+    if isinstance(error, BleakGATTProtocolError):
+        return error.code in CLEAR
+    return "NotPermitted" in str(error) and "Not paired" in str(error)
+
+
+async def forget(link: "Link") -> None:
+    """Give up this computer's half of a bond: a key the lamp has not got is worse than none."""
+    with contextlib.suppress(*NO_RADIO):
+        await link.client.disconnect()
+    with contextlib.suppress(*NO_RADIO):
+        await link.client.unpair()
 
 
 async def pair(name: str | None = None, timeout_s: float = SCAN_S) -> str:
     """Pair with a lamp whose button was just held; its short name."""
-    link = None
     try:
         async with connect(name, timeout_s, pair=True) as link:
             await link.request(wire.HELLO)
             return link.name
     except LampError as error:
-        if link:
-            with contextlib.suppress(BleakError):
-                await link.client.unpair()
         raise NotPaired("the lamp did not let this computer in") from error
 
 
@@ -135,24 +160,37 @@ class Bond:
 
     slot: int
     address: str
-    raw: bytes
+    ours: bool  # it is this computer
+    raw: bytes  # the lamp's own words for it
+
+    def is_called(self, name: str) -> bool:
+        """Whether somebody means it by `name`: its address or its slot."""
+        return name.upper() == self.address or name == str(self.slot)
 
 
 async def bonds(link: "Link") -> list[Bond]:
     """Whom the lamp lets in."""
-    found = struct.iter_unpack(wire.BOND_ENTRY, await link.request(wire.BONDS))
-    return [Bond(slot, raw[:0:-1].hex(":").upper(), raw) for slot, raw in found]
+    answer = await link.request(wire.BONDS)
+    found = []
+    for slot, raw in struct.iter_unpack(wire.BOND_ENTRY, answer):
+        number, ours = slot & ~wire.BOND_OURS, bool(slot & wire.BOND_OURS)
+        found.append(Bond(number, raw[:0:-1].hex(":").upper(), ours, raw))
+    return found
 
 
 async def revoke(link: "Link", bond: Bond) -> None:
-    """Let it in no more."""
-    await link.request(wire.UNBOND, struct.pack(wire.BOND_ENTRY, bond.slot, bond.raw))
+    """Let it in no more; if it is this computer, the lamp hangs up, and its half goes as well."""
+    try:
+        await link.request(wire.UNBOND, struct.pack(wire.BOND_ENTRY, bond.slot, bond.raw))
+    except LinkLost:
+        if not bond.ours:
+            raise
+    if bond.ours:
+        await forget(link)
 
 
 class Link(Line):
     """A lamp connected by Bluetooth."""
-
-    ENDED = OUT_OF_REACH
 
     def __init__(self, device: BLEDevice, pair: bool = False) -> None:
         super().__init__((device.name or "").removeprefix(NAME).strip())
@@ -173,3 +211,6 @@ class Link(Line):
 
     async def _write(self, message: bytes, response: bool) -> None:
         await self.client.write_gatt_char(wire.CONTROL_UUID, message, response=response)
+
+    def why_lost(self) -> LinkLost:
+        return LinkLost(OUT_OF_REACH if self.heard else HUNG_UP)
