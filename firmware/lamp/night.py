@@ -55,6 +55,7 @@ class Night:
         self.worn_epochs = 0  # in a row
         self.unworn_epochs = 0
         self.lost = 0  # samples missing from this epoch
+        self.examine = None  # the board's checkup, for the server
         self.ended_s = -_FRESH_S
         self.rested = True  # the finger was off since the button ended a night
         self.given_up = 0  # unsynced nights that had to make room
@@ -279,6 +280,7 @@ async def run(board):
     log = NightLog(board.flash)
     night = Night(log, settings, sensor.rate_hz, boot, board.reset_cause, board.safe)
     board.darken = night.darken
+    night.examine = board.examine
     server = Server(log, night, settings, clock)
     board.spawn(board.link.serve, server)
     board.spawn(board.cable.serve, server)

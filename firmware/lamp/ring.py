@@ -12,7 +12,7 @@ import binascii
 import struct
 from array import array
 
-from .compat import const, micropython, ptr8, uint
+from .compat import CPYTHON, const, micropython, ptr8, uint
 
 HEADER = "<BBHHHI"  # magic, flags, night, ordinal, epochs before, bytes before; then CRC-32
 MAGIC = const(0xD1)
@@ -62,7 +62,7 @@ def _crc_c(out, buf, n, night):
 
 
 # CPython has no viper, and no small ints to guard
-_crc = _crc_c if isinstance(micropython, type) else _crc_viper
+_crc = _crc_c if CPYTHON else _crc_viper
 
 
 def seal(buf, n, night):

@@ -47,6 +47,7 @@ class Server:
             wire.LAMP_OFF: (0, self.lamp_off),
             wire.BONDS: (0, self.list_bonds),
             wire.UNBOND: (8, self.unbond),
+            wire.CHECKUP: (1, self.checkup),
         }
         self.gone()
 
@@ -189,6 +190,12 @@ class Server:
     def unbond(self, request):
         slot, address = struct.unpack_from(wire.BOND_ENTRY, request, 2)
         return 0 if self.bonds.revoke(slot, address) else -wire.NOT_FOUND
+
+    def checkup(self, request):
+        part = request[2]
+        if part == wire.CHECK_SENSOR and self.night.state == wire.RECORDING:
+            return -wire.BUSY
+        return self.night.examine(self, part, memoryview(self.out)[_HEAD : self.room])
 
     # --- nights ---
 

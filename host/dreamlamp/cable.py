@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Iterator
 import serial
 from serial.tools import list_ports
 
-from .line import Absent, LampError, Line, LinkLost
+from .line import Absent, LampError, Line
 
 BAUD = 115200
 MAGIC = 0xF5
@@ -87,6 +87,8 @@ async def connect(port: str) -> "AsyncIterator[Cable]":
 
 class Cable(Line):
     """A lamp connected by its USB cable."""
+
+    ENDED = "the cable was unplugged, or the lamp was: plug it in; sync goes on from here"
 
     def __init__(self, port: str) -> None:
         super().__init__()
@@ -163,9 +165,6 @@ class Cable(Line):
             self.revision, _, name = payload.decode(errors="replace").partition(" ")
             self.name = re.sub(r"[^0-9A-Za-z]", "", name.split(" ")[-1]) or "lamp"
             self.known.set()
-
-    def why_lost(self) -> LinkLost:
-        return LinkLost("the cable was unplugged, or the lamp was: plug it in and sync goes on")
 
     async def _write(self, message: bytes, response: bool) -> None:
         await self._put(line_of(message))

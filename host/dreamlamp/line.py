@@ -60,6 +60,8 @@ class Line:
     `data` brings (offset, bytes) of the night that is read, and None when the line has ended.
     """
 
+    ENDED = "the lamp is gone: sync again when it is back"
+
     def __init__(self, name: str = "") -> None:
         self.name = name or "lamp"
         self.revision = ""
@@ -91,7 +93,6 @@ class Line:
                     self.waiting.pop(key, None)
             else:
                 raise LampError("the lamp does not answer: unplug it, plug it in, and try again")
-        self.heard = True
         if status != wire.OK:
             raise Refusal(opcode, status)
         return got[1:]
@@ -118,6 +119,7 @@ class Line:
     def answered(self, value: bytes | bytearray) -> None:
         if len(value) < 3 or not value[0] & wire.ANSWER:
             return
+        self.heard = True
         future = self.waiting.get((value[0] & ~wire.ANSWER, value[1]))
         if future and not future.done():
             future.set_result(bytes(value[2:]))
@@ -136,5 +138,4 @@ class Line:
                 future.exception()  # told, even if the one who waited has gone
 
     def why_lost(self) -> LinkLost:
-        """What to say of a line that ended."""
-        return LinkLost("the lamp is gone: sync again when it is back")
+        return LinkLost(self.ENDED)

@@ -10,7 +10,6 @@ import fcntl
 import json
 import os
 import signal
-import struct
 import subprocess
 import sys
 import threading
@@ -20,21 +19,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 from lamp import names, wire
 
-from . import build
+from . import build, stored
 from .errors import DreamlampError
 from .recordings import Recording
 from .uart import Uart
 
 ROOT = Path(__file__).resolve().parents[2]
 SIMULATOR = ROOT / "firmware" / "sim"
-# What the firmware takes today (DESIGN.md, RAM: 96 is the aim), words of 64 bits being twice as
-# long; the simulator's own share comes on top.
-HEAP_KB = {32: 112, 64: 224}
+# What the ESP32 leaves (DESIGN.md, RAM), words of 64 bits being twice as long; the simulator's own
+# share comes on top.
+HEAP_KB = {32: 96, 64: 192}
 CUT, RESET, BITTEN = 42, 43, 44  # exit statuses of start.py after which the chip starts again
 CONSOLE_KEPT = 65536  # bytes of an unfinished line
 RESTARTS = 8  # in a row without a minute of world time between them: it is broken
@@ -192,14 +191,8 @@ def finger_pulse() -> bytes:
 
 
 def _stored(settings: dict[str, int | bytes]) -> dict[str, str]:
-    """Settings as the lamp's NVS keeps them (firmware/lamp/settings.py), in hex."""
-    stored = {}
-    for key, value in settings.items():
-        whole = isinstance(value, int)
-        blob = bytes((1, 0 if whole else 1))
-        blob += struct.pack("<i", value) if whole else bytes(value)
-        stored[key] = (blob + struct.pack("<I", crc32(blob))).hex()
-    return stored
+    """Settings as the simulated NVS keeps them."""
+    return {key: stored.packed(value).hex() for key, value in settings.items()}
 
 
 class Lamp:
@@ -222,7 +215,7 @@ class Lamp:
         self.starts = 0
         self.fruitless = 0  # start after which world time last went on
         self.process: subprocess.Popen | None = None
-        self.stdin: BinaryIO | None = None
+        self.stdin: IO[bytes] | None = None
         self.hears = False  # whether Ctrl-C on its console interrupts
         self.stopping = False
         self.released = threading.Event()  # the reset pin is high

@@ -9,6 +9,7 @@ they came from have not seen. Same data, same bytes.
 import hashlib
 import io
 import json
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -281,7 +282,7 @@ def integers(model: dict) -> dict:
         "START": scaled(model["start"], 1 << 14),
         "CHAIN": scaled(model["chain"], 1 << 14),
         # temper in 1/64 octaves per 1/256 nat, Q10
-        "TEMPER": scaled(model["temper"], np.log2(np.e) * 64 / 256 * 1024),
+        "TEMPER": scaled(model["temper"], np.log2(math.e) * 64 / 256 * 1024),
         "GATE": scaled(model["gate"], 256),  # p_r from here on is REM with high precision
         "WEIGHT": scaled(model["weight"], 1 << 12),
         "EXP2": np.rint(16384 * 2.0 ** (-np.arange(64) / 64)).astype("<u2").tobytes(),

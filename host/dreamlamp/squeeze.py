@@ -1,0 +1,336 @@
+"""The firmware's sources made small before they are compiled: the same program in fewer words.
+
+The lamp's code lives in its heap. So, over all files together: constants become literals, what
+nobody uses goes, and so do docstrings and annotations; then the lamp's own names are shortened
+(shortnames.py). Every file is one module still, and `Squeezed.explain` turns a traceback back.
+Knows no compiler and no file system.
+"""
+
+import ast
+import re
+import struct
+from collections import Counter
+from dataclasses import dataclass
+
+from . import shortnames
+from .errors import DreamlampError
+
+Value = int | str | bytes
+KNOWN: dict[str, Value] = {"CPYTHON": False}  # of compat.py, on the lamp
+_REFLECTION = {"getattr", "setattr", "hasattr", "globals", "locals", "vars", "eval", "exec"}
+_FOLD = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.FloorDiv: lambda a, b: a // b,
+    ast.LShift: lambda a, b: a << b,
+    ast.RShift: lambda a, b: a >> b,
+    ast.BitOr: lambda a, b: a | b,
+    ast.BitAnd: lambda a, b: a & b,
+}
+
+
+@dataclass
+class Squeezed:
+    """`files`: path to source. `names`: path to {short: long} of its functions and classes."""
+
+    files: dict[str, str]
+    names: dict[str, dict[str, str]]
+    modules: dict[str, "Module"]
+    short: dict[str, str]
+
+    def explain(self, traceback: str) -> str:
+        """The traceback of a lamp with this firmware, in the sources' own names."""
+
+        def line(found: re.Match) -> str:
+            long = self.names.get(found["path"], {})
+            return found["head"] + long.get(found["name"], found["name"])
+
+        pattern = r'(?P<head>File "lamp/(?P<path>[\w/]+\.py)".* in )(?P<name>\w+)'
+        return re.sub(pattern, line, traceback)
+
+    def speak(self, script: str) -> str:
+        """A script that uses the sources' names, in the words of this firmware."""
+        module = Module("", script)
+        module.resolve(self.modules)
+        module.inline(self.modules)
+        shortnames.put_in(module.tree, self.short, guest=True)
+        return _text(module.tree)
+
+
+def squeeze(sources: dict[str, str]) -> Squeezed:
+    """Squeeze the files of the package `lamp`: {path within it: source}."""
+    paths = {_dotted(path): path for path in sources}
+    modules = {_dotted(path): Module(_dotted(path), text) for path, text in sources.items()}
+    modules.pop("compat", None)
+    for module in modules.values():
+        module.resolve(modules)
+    for module in modules.values():
+        module.inline(modules)
+    _shake(modules)
+    modules = {dotted: modules[dotted] for dotted in _reached(modules)}
+    trees = {dotted: module.tree for dotted, module in modules.items()}
+    short = shortnames.choose(trees)
+    names = {
+        paths[dotted]: {short.get(name, name): name for name in shortnames.defined(tree)}
+        for dotted, tree in trees.items()
+    }
+    kept = shortnames.keywords(trees.values())
+    for tree in trees.values():
+        shortnames.put_in(tree, short)
+        shortnames.number(tree, kept)
+    files = {paths[dotted]: _text(tree) for dotted, tree in trees.items()}
+    return Squeezed(files, names, modules, short)
+
+
+def _dotted(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("__init__").strip("/").replace("/", ".")
+
+
+def _text(tree: ast.AST) -> str:
+    """The source of `tree`; no parentheses in `a, b = c, d`, or MicroPython makes a tuple."""
+    bare: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple):
+            mark = f"tuple_{len(bare)}_"
+            bare[mark] = ", ".join(ast.unparse(part) for part in node.value.elts)
+            node.value = ast.Name(mark, ast.Load()) if len(node.value.elts) > 1 else node.value
+    text = ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+    return re.sub(r"\btuple_\d+_", lambda found: bare[found[0]], text)
+
+
+class Module:
+    """One file: its tree, what it imports of the lamp, and which of its names are constants."""
+
+    def __init__(self, dotted: str, text: str):
+        self.dotted = dotted
+        self.tree = _Bare().visit(ast.parse(text))
+        self.imported: dict[str, tuple[str, str]] = {}  # name: (module, name there; "" itself)
+        self.constants: dict[str, Value] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Name) and node.id in _REFLECTION:
+                raise DreamlampError(
+                    f"{dotted}: {node.id} reaches names by their letters, which the build "
+                    "changes: write the name out"
+                )
+
+    def resolve(self, modules: dict[str, "Module"]) -> None:
+        """Find the imports and the constants."""
+        if self.imported or self.constants:
+            return
+        for place, alias in shortnames.imports(self.tree, self.dotted):
+            inner = f"{place}.{alias.name}".strip(".")
+            there = (inner, "") if inner in modules else (place, alias.name)
+            self.imported[alias.asname or alias.name] = there
+        for module, _ in list(self.imported.values()):
+            if module in modules:
+                modules[module].resolve(modules)
+        stored = Counter(
+            node.id
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        )
+        for statement in self.tree.body:
+            if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+                target, value = statement.targets[0], self.value(statement.value, modules)
+                if isinstance(target, ast.Name) and stored[target.id] == 1 and value is not None:
+                    self.constants[target.id] = value
+
+    def value(self, node: ast.AST, modules: dict[str, "Module"]) -> Value | None:
+        """What an expression of constants is worth, or None."""
+        match node:
+            case ast.Constant(value=int() | str() | bytes() as value):
+                return value
+            case ast.Name(id=name):
+                if name in self.constants:
+                    return self.constants[name]
+                return _exported(*self.imported.get(name, ("", "")), modules)
+            case ast.Attribute(value=ast.Name(id=alias), attr=name):
+                module, inside = self.imported.get(alias, ("", "?"))
+                return None if inside else _exported(module, name, modules)
+            case ast.Call(func=ast.Name(id="const"), args=[inner]):
+                return self.value(inner, modules)
+            case ast.Call(func=ast.Attribute(attr="calcsize"), args=[inner]):
+                layout = self.value(inner, modules)
+                return struct.calcsize(layout) if isinstance(layout, str) else None
+            case ast.UnaryOp(op=ast.USub() | ast.Invert()):
+                number = self.value(node.operand, modules)
+                if isinstance(number, int):
+                    return -number if isinstance(node.op, ast.USub) else ~number
+            case ast.BinOp() if type(node.op) in _FOLD:
+                left, right = self.value(node.left, modules), self.value(node.right, modules)
+                if isinstance(left, int) and isinstance(right, int):
+                    return _FOLD[type(node.op)](left, right)
+        return None
+
+    def inline(self, modules: dict[str, "Module"]) -> None:
+        """Put literals where the names of integer constants were; forget compat.py.
+
+        What else it offers are words that MicroPython's compiler knows.
+        """
+        self.tree = _Inline(self, modules).visit(self.tree)
+        self.tree.body = [
+            node for node in self.tree.body if shortnames.origin(node, self.dotted) != "compat"
+        ]
+
+
+def _exported(module: str, name: str, modules: dict[str, Module]) -> Value | None:
+    """The constant `name` of another file, or None."""
+    if module == "compat":
+        return KNOWN.get(name)
+    return modules[module].constants.get(name) if name and module in modules else None
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes off docstrings and annotations; viper's types stay."""
+
+    def generic_visit(self, node):
+        super().generic_visit(node)
+        if getattr(node, "body", None) == [] and not isinstance(node, ast.Module):
+            node.body = [ast.Pass()]
+        return node
+
+    def visit_Expr(self, node):
+        return None if isinstance(node.value, ast.Constant) else node
+
+    def visit_AnnAssign(self, node):
+        return ast.Assign([node.target], node.value) if node.value else None
+
+    def visit_FunctionDef(self, node):
+        self.generic_visit(node)
+        if not any("viper" in ast.unparse(decorator) for decorator in node.decorator_list):
+            node.returns = None
+            for arg in node.args.args:
+                arg.annotation = None
+        return node
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+
+class _Inline(ast.NodeTransformer):
+    """Integer constants become literals, and choices between constants are made."""
+
+    def __init__(self, module: Module, modules: dict[str, Module]):
+        self.module, self.modules = module, modules
+        self.hidden: list[set[str]] = []  # names that are a function's own
+
+    def visit_FunctionDef(self, node):
+        self.hidden.append(shortnames.own(node))
+        self.generic_visit(node)
+        self.hidden.pop()
+        return node
+
+    visit_AsyncFunctionDef = visit_Lambda = visit_FunctionDef
+
+    def visit_Name(self, node):
+        if isinstance(node.ctx, ast.Store) or any(node.id in names for names in self.hidden):
+            return node
+        return self._literal(node)
+
+    def visit_Attribute(self, node):
+        made = self._literal(node) if isinstance(node.ctx, ast.Load) else node
+        return self.generic_visit(node) if made is node else made
+
+    def visit_Call(self, node):
+        made = self._literal(node)
+        if made is node:
+            self.generic_visit(node)
+            if isinstance(node.func, ast.Name) and node.func.id == "const":
+                return node.args[0]
+        return made
+
+    def visit_IfExp(self, node):
+        self.generic_visit(node)
+        if isinstance(node.test, ast.Constant):
+            return node.body if node.test.value else node.orelse
+        return node
+
+    def _literal(self, node):
+        value = self.module.value(node, self.modules)
+        return ast.Constant(value) if isinstance(value, int) else node
+
+
+def _shake(modules: dict[str, Module]) -> None:
+    """Drop imports, definitions and assignments that nobody says, until nothing falls any more."""
+    size = -1
+    while size != (size := sum(1 for m in modules.values() for _ in ast.walk(m.tree))):
+        for module in modules.values():
+            names = {node.id for node in ast.walk(module.tree) if isinstance(node, ast.Name)}
+            module.tree = _Imports(names | shortnames.DOORS).visit(module.tree)
+        said = set(shortnames.DOORS)
+        for node in (node for module in modules.values() for node in ast.walk(module.tree)):
+            if isinstance(node, ast.Name | ast.Attribute) and not isinstance(node.ctx, ast.Store):
+                said.add(node.id if isinstance(node, ast.Name) else node.attr)
+            elif isinstance(node, ast.ImportFrom):
+                said |= {alias.name for alias in node.names}
+        for module in modules.values():
+            module.tree = _Definitions(said).visit(module.tree)
+
+
+def _reached(modules: dict[str, Module]) -> list[str]:
+    """The files that the start-up code imports, those that they import, and so on."""
+    reached, todo = set(), {"main", ""}
+    while todo:
+        reached |= todo
+        trees = [modules[dotted] for dotted in todo]
+        todo = set()
+        for module in trees:
+            for place, alias in shortnames.imports(module.tree, module.dotted):
+                inner = f"{place}.{alias.name}".strip(".")
+                todo |= {place, inner, place.rpartition(".")[0]}
+        todo = (todo & set(modules)) - reached
+    return sorted(reached)
+
+
+class _Imports(_Bare):
+    def __init__(self, said: set[str]):
+        self.said = said
+
+    def visit_Import(self, node):
+        node.names = [a for a in node.names if (a.asname or a.name).split(".")[0] in self.said]
+        return node if node.names else None
+
+    visit_ImportFrom = visit_Import
+
+
+class _Definitions(_Bare):
+    def __init__(self, said: set[str]):
+        self.said = said
+        self.inside = 0  # functions
+
+    def visit_FunctionDef(self, node):
+        if not self.inside and not node.name.startswith("__") and node.name not in self.said:
+            return None
+        self.inside += 1
+        self.generic_visit(node)
+        self.inside -= 1
+        return node
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_ClassDef(self, node):
+        return self.generic_visit(node) if node.name in self.said else None
+
+    def visit_Assign(self, node):
+        if _harmless(node.value):
+            node.targets = [target for target in node.targets if not self._idle(target)]
+        return node if node.targets else None
+
+    def visit_AugAssign(self, node):
+        return None if self._idle(node.target) and _harmless(node.value) else node
+
+    def _idle(self, target: ast.expr) -> bool:
+        """Whether nobody reads what is assigned there."""
+        match target:
+            case ast.Name(id=name):
+                return not self.inside and name not in self.said
+            case ast.Attribute(value=ast.Name(id="self"), attr=name):
+                return name not in self.said
+        return False
+
+
+def _harmless(value: ast.expr) -> bool:
+    """Whether an expression does nothing but have a value."""
+    makers = {"array", "bytearray", "bytes", "memoryview"}
+    calls = [node.func for node in ast.walk(value) if isinstance(node, ast.Call)]
+    return all(isinstance(called, ast.Name) and called.id in makers for called in calls)

