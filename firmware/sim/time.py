@@ -5,9 +5,10 @@ Time runs free (it jumps to the next task that is due) while world time is below
 seconds and, computing costing nothing, the same world gives the same night. Otherwise it keeps
 pace with the real clock.
 
-asyncio's C queue stamps immediate tasks with the REAL tick count, so virtual ticks begin 17
-minutes ahead of it and stay ahead. Seconds are the chip's: 0 at power-up is 2000-01-01; they go on
-through resets.
+The firmware's ticks wrap at 2**30 as the chip's do, from the world's `ticks_ms` at power-up.
+asyncio has its own, wider on 64 bits: its C queue stamps immediate tasks with the REAL tick count,
+so these begin 17 minutes ahead of it and stay ahead. Seconds are the chip's: 0 at power-up is 2000-01-01;
+they go on through resets.
 
 What the chip would spend is charged by its stand-ins with `charge_us`; in step with the real
 clock it is slept. The costs: I2C 9 bits a byte at the bus's own rate; flash erase 45 ms a
@@ -34,12 +35,12 @@ _EPOCH_2000 = const(946684800)
 # the computer was busy elsewhere: the chip did not sleep through that
 _STALL_MS = const(2000)
 
-ticks_add = real.ticks_add
-ticks_diff = real.ticks_diff
 ticks_cpu = real.ticks_cpu
 
 _base = real.ticks_add(real.ticks_ms(), _AHEAD_MS)
 _small = sys.maxsize < 2**32
+_TICKS = const(0x3FFFFFFF)
+_HALF = const(1 << 29)
 _us = 0  # microseconds beyond world.now_ms
 _owed_us = 0
 _free = True
@@ -91,7 +92,26 @@ def charge_us(us):
         _pace()
 
 
+if _small:
+    ticks_add, ticks_diff = real.ticks_add, real.ticks_diff
+else:
+
+    def ticks_add(ticks, ms):
+        return (ticks + ms) & _TICKS
+
+    def ticks_diff(late, early):
+        return ((late - early + _HALF) & _TICKS) - _HALF
+
+
 def ticks_ms():
+    charge_us(CALL_US)
+    if not _free:
+        _pace()
+    return ticks_add(world.ticks_ms, world.now_ms - world.boot_ms)
+
+
+def _wide_ms():
+    """asyncio's ticks."""
     charge_us(CALL_US)
     if not _free:
         _pace()
@@ -103,7 +123,7 @@ def ticks_us():
     if not _free:
         _pace()
     ms = world.now_ms - world.boot_ms
-    return _ticks_us30(ms, _us) if _small else ms * 1000 + _us
+    return _ticks_us30(ms, _us) if _small else (ms * 1000 + _us) & _TICKS
 
 
 @micropython.viper
@@ -228,4 +248,5 @@ def install():
             meter(world.now_ms)
 
     core.IOQueue.wait_io_event = wait
+    core.ticks, core.ticks_add, core.ticks_diff = _wide_ms, real.ticks_add, real.ticks_diff
     _settle()
