@@ -212,12 +212,15 @@ class Night:
 
     def _keep_account(self):
         """Rescues and light spent tonight outlive a reset; what cannot be kept is not spent."""
-        wake, born = self.mind.wake, self.mind.born
-        for key, value in (("rescues", wake.rescues), ("spent", wake.spent)):
-            if value != born[key]:
-                born[key] = value
-                if not self.settings.set(key, value):
-                    wake.off(self.now_s)
+        self._keep("rescues", self.mind.wake.rescues)
+        self._keep("spent", self.mind.wake.spent)
+
+    def _keep(self, key, value):
+        born = self.mind.born
+        if value != born[key]:
+            born[key] = value
+            if not self.settings.set(key, value):
+                self.mind.wake.off(self.now_s)
 
     def clock_set(self, unix_s, offset_min):
         """A host said what time it is: date the open night, or the newest one."""

@@ -73,7 +73,8 @@ class Stager:
         in the lamp's memory. A tree is its number of splits n, n of (feature, largest value
         that goes left, left, right), n + 1 leaves plus 128, and zeros up to _TREE bytes.
         """
-        x, logit, block, trees = self.features.x, self.logit, self._block, self.model.TREES
+        x, logit = self.features.x, self.logit  # four at once would make a tuple
+        block, trees = self._block, self.model.TREES
         first, count = table
         trees.seek(first * _TREE)
         k = 0

@@ -235,7 +235,8 @@ class Lamp:
 
     def last_words(self) -> str:
         lines = [line for line in self.said if not line.startswith("world ")]
-        return " / ".join(lines[-6:]) or "it said nothing"
+        plain = build.squeezed().explain("\n".join(lines[-6:]))
+        return plain.replace("\n", " / ") or "it said nothing"
 
     def _keep(self) -> None:
         status = CUT
