@@ -31,8 +31,9 @@ test: setup check ## every test
 bench: .venv/bench ## a table of the README: BENCH=name DATA=dir TRAIN=0|1
 	@DATA="$(DATA)" TRAIN="$(TRAIN)" $(PY) -m tests.bench $(BENCH)
 
-train: .venv/bench ## the committed stage model again, byte for byte, from DATA=dir
+train: .venv/bench ## the committed stage models again, byte for byte, from DATA=dir
 	@$(PY) -m dreamlamp.train $(or $(DATA),../shared/data)
+	@$(PY) -m dreamlamp.traineeg $(or $(DATA),../shared/data)
 
 .venv/bench: .venv/ready
 	@echo "setup: the benches' peers and the trainer" >&2

@@ -25,6 +25,8 @@ CPU_HZ = 80000000  # the least the radio runs on
 WATCHDOG_MS = 20000  # an I2C transfer on a sick bus may block 5 s
 DEBOUNCE_MS = 30
 LONG_MS = 3000
+FORGET_MS = 10000  # the second time, which must begin within
+AGAIN_MS = 120000
 DIVIDER_X100 = 313  # 100 k over 47 k
 SUPPLY_LOW_MV = 4500
 PAUSE_MAX_MS = 64000
@@ -107,6 +109,8 @@ class Button:
         self._down_at = self._last_edge = time.ticks_ms()
         self._down = self.pressed()
         self._press = False  # one that nobody took yet
+        self._held_at = time.ticks_add(self._down_at, -AGAIN_MS - 1)
+        self._again = False  # the press that lasts is the second one
         self._pin.irq(self._edge, machine.Pin.IRQ_FALLING | machine.Pin.IRQ_RISING)
 
     def _edge(self, _pin):
@@ -138,9 +142,21 @@ class Button:
         return not self._down and self.struck()
 
     def held(self):
-        """True once in a press that lasts, after LONG_MS."""
-        lasts = time.ticks_diff(time.ticks_ms(), self._down_at) >= LONG_MS
-        return lasts and self.pressed() and self.struck()
+        """In a press that lasts 1 once, after LONG_MS, and in a second one shortly after it also
+        2 once, after FORGET_MS: what leans on a button presses it only once. Else 0."""
+        now = time.ticks_ms()
+        lasts_ms = time.ticks_diff(now, self._down_at)
+        if lasts_ms < LONG_MS or not self.pressed():
+            return 0
+        if self.struck():
+            self._again = 0 <= time.ticks_diff(now, self._held_at) <= AGAIN_MS
+            self._held_at = now
+            return 1
+        mine = time.ticks_diff(self._held_at, self._down_at) >= 0  # not one that `struck` took
+        if self._again and mine and lasts_ms >= FORGET_MS:
+            self._again = False
+            return 2
+        return 0
 
 
 class Power:

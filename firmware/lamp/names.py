@@ -35,7 +35,7 @@ EVENT = (
     "no response",
     "light off",
     "mode set",
-    "clock set",
+    "?",
     "sync began",
     "flash fault",
     "dawn",

@@ -53,6 +53,7 @@ class Night:
         self.ended_s = -_FRESH_S
         self.rested = True  # the finger was off since the button ended a night
         self.given_up = 0  # unsynced nights that had to make room
+        self.faults = 0  # of the flash
         if log.resume() and not safe:
             self._stretch(wire.BOOT)
 
@@ -117,6 +118,9 @@ class Night:
         if self.given_up != self.log.given_up:
             self.given_up = self.log.given_up
             self._event(wire.LOG_FULL, self.given_up)
+        if self.faults != self.log.faults:
+            self.faults = self.log.faults
+            self._event(wire.FLASH_FAULT, min(self.faults, 32767))
 
     def _event(self, code, a=0, b=0, c=0):
         if self.state == wire.RECORDING:
@@ -222,6 +226,10 @@ class Night:
             if not self.settings.set(key, value):
                 self.mind.wake.off(self.now_s)
 
+    def sync_began(self):
+        """A host fetches: the open night says so, for whoever asks later who was there."""
+        self._event(wire.SYNC_BEGAN)
+
     def clock_set(self, unix_s, offset_min):
         """A host said what time it is: date the open night, or the newest one."""
         self.told = self.now_s, unix_s, offset_min
@@ -244,8 +252,10 @@ async def run(board):
         n = sensor.read_into(buf)
         night.epoch.led, night.epoch.temp_c = sensor.led, sensor.temp_c
         night.feed(buf, n, sensor.marks, sensor.lost, clock.now_s())
-        if board.button.held():
-            board.link.open_window()
+        board.link.notify_heart(night.heart.beats)
+        held = board.button.held()
+        if held:
+            board.link.open_window(held > 1)
         elif board.button.taken():
             night.button()
         board.watchdog.feed()

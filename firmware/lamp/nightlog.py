@@ -57,6 +57,11 @@ class NightLog:
         return self.ring.lost
 
     @property
+    def faults(self):
+        """Programs and erases that did not stick, since boot."""
+        return self.ring.faults
+
+    @property
     def stats(self):
         """What the flash went through since boot, and what was found on it."""
         r = self.ring

@@ -55,6 +55,7 @@ class Server:
         self.reading = self.at = self.end = self.pulled = self.length = 0
         self.last = None
         self.last_n = 0
+        self.fetched = False  # it asked for a night
         self.failed = 0
         self.failed_s = 0
 
@@ -208,6 +209,9 @@ class Server:
             if entry is None:
                 return -wire.NOT_FOUND
             self.length = entry[1]
+            if not self.fetched:
+                self.fetched = True
+                self.night.sync_began()
         if offset > self.length and night != self.log.open_id:
             return -wire.BAD_REQUEST
         if night != self.reading or offset != self.end:

@@ -34,8 +34,7 @@ CONFIDENCE = (
     b"\x3e\x3e\x3f\x45\x45\x47\x4d\x51\x03\x09\x10\x16\x1c\x22\x29\x2f\x35\x39\x40\x48\x48\x48"
     b"\x48\x48\x03\x09\x10\x16\x1c\x22\x29\x2f\x37\x3d\x3f\x47\x47\x47\x47\x4b"
 )
-HEART = (0, 152)
-MOTION = (152, 60)
+TABLES = ((0, 152), (152, 60))
 
 # walked once in 30 s, and too large for the lamp's memory
 TREES = open(__file__.rsplit("/", 1)[0] + "/stagetrees.bin", "rb")  # noqa: SIM115

@@ -156,9 +156,8 @@ WOKE = const(11)
 NO_RESPONSE = const(12)
 LIGHT_OFF = const(13)  # a: highest level (L*), b: seconds since it rose, c: reason
 MODE_SET = const(14)  # a: mode
-CLOCK_SET = const(15)
-SYNC_BEGAN = const(16)
-FLASH_FAULT = const(17)  # a: sector, b: retries
+SYNC_BEGAN = const(16)  # a host asked for the bytes of a night
+FLASH_FAULT = const(17)  # a: programs and erases that did not stick, since boot
 DAWN = const(18)  # a: level (L*), b: seconds to the deadline, c: 0, or why it cannot come (WHY_*)
 
 # why the light stays dark or goes dark: value c of REFUSED_RESCUE, LIGHT_OFF
@@ -208,6 +207,9 @@ FIRST = const(2)  # first beat after a break: no interval
 M_LOST = const(1)  # samples were lost before it
 M_LED = const(2)  # the LED current changed in it
 M_FAULT = const(4)  # the bus failed before it
+M_LEADOFF = const(8)  # an electrode was off
+
+EEG_BANDS = const(6)  # delta theta alpha sigma beta gamma
 
 
 class Epoch:
@@ -223,6 +225,7 @@ class Epoch:
 
     def __init__(self):
         self.hr_x10 = array("h", [0] * BINS)  # mean heart rate of each 5 s bin, bpm x10; 0 absent
+        self.eeg = bytearray(EEG_BANDS)  # 8 log2(uV^2/Hz) + 80; 0 absent
         self.clear(0)
 
     def clear(self, index):
@@ -249,6 +252,8 @@ class Epoch:
         self.motion = -1  # counts; -1 not measured
         for i in range(BINS):
             self.hr_x10[i] = 0
+        for i in range(EEG_BANDS):
+            self.eeg[i] = 0
 
     def pack_into(self, buf, offset):
         """Write the record's `SIZE` bytes at `offset`."""

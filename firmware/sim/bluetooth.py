@@ -6,6 +6,8 @@ buffers after which `gatts_notify` raises OSError(12), pairing secrets asked of 
 the chip has not got is not here either. Events reach the program only while it awaits.
 A frame is: length u16 of what follows, kind u8, payload (see dreamlamp/radio.py, the other end).
 The same socket carries the hands: what a person does to the lamp, given to `world.happen`.
+The world's event `stranger` needs no other process: a central that takes the lamp's connection
+an advertising interval after it is offered, whatever real ones want, and proves nothing.
 """
 
 import json
@@ -23,6 +25,8 @@ _FLAG_WRITE = const(0x0008)
 _FLAG_NOTIFY = const(0x0010)
 _FLAG_INDICATE = const(0x0020)
 
+_STRANGER = const(99)  # handle of its connection
+_INTERVAL_MS = const(100)
 # NimBLE's block count on the ESP32
 _BUFFERS = const(12)
 # MICROPY_PY_BLUETOOTH_DEFAULT_ATTR_LEN
@@ -78,6 +82,9 @@ class Radio:
         self.settings = {"mtu": 256, "bond": False, "le_secure": False, "mitm": False, "io": 3}
         self.settings["gap_name"] = "MPY ESP32"
         self.pending = b""
+        self.offered_ms = None  # since when the lamp advertises
+        self.stranger_ms = 0  # until when one is about
+        world.listeners.append(self.happened)
 
     # --- the program's side ---
 
@@ -110,6 +117,7 @@ class Radio:
         self.need_on()
         if adv_data is not None and len(adv_data) > 31:
             raise OSError(_EINVAL)
+        self.offered_ms = world.now_ms if interval_us else None
         self.tell(
             "advertise",
             {
@@ -166,7 +174,10 @@ class Radio:
     def gap_disconnect(self, conn_handle):
         if conn_handle != self.connected:
             return False
-        self.send(b"D", struct.pack("<H", conn_handle))
+        if conn_handle == _STRANGER:
+            self.stranger_ms = -self.stranger_ms  # it hears of it at the next await
+        else:
+            self.send(b"D", struct.pack("<H", conn_handle))
         return True
 
     def gap_pair(self, conn_handle):
@@ -248,6 +259,28 @@ class Radio:
             time.connected(False)
             self.call(_DISCONNECT, (handle, 0, bytes(6)))
 
+    def happened(self, name, args):
+        if name == "stranger":
+            self.stranger_ms = world.now_ms + args[0]
+            time.on_pass.append(self.besiege)
+
+    def besiege(self, now_ms):
+        """Let the stranger do what it does, at an await point."""
+        if self.connected == _STRANGER:
+            if self.stranger_ms < 0:
+                self.stranger_ms = -self.stranger_ms
+                self.connected = None
+                self.call(_DISCONNECT, (_STRANGER, 1, bytes(6)))
+        elif (
+            self.offered_ms is not None
+            and self.connected is None
+            and self.offered_ms + _INTERVAL_MS <= now_ms < self.stranger_ms
+        ):
+            self.offered_ms = None
+            self.tell("advertise", {"us": 0})
+            self.connected = _STRANGER
+            self.call(_CONNECT, (_STRANGER, 1, bytes(6)))
+
     def call(self, event, data):
         return self.handler(event, data) if self.handler else None
 
@@ -264,11 +297,16 @@ class Radio:
             error = self.call(_READ_REQUEST, (conn, handle)) or 0
             self.send(b"R", bytes([error]), b"" if error else self.gatts_read(handle))
         elif kind == "C":
-            self.connected = struct.unpack_from("<H", data)[0]
+            if self.connected is not None:  # the stranger was faster
+                self.send(b"D", data[:2])
+                return
+            self.connected, self.offered_ms = struct.unpack_from("<H", data)[0], None
             self.credits = _BUFFERS
             time.connected(True)
             self.call(_CONNECT, (self.connected, data[2], data[3:9]))
         elif kind == "D":
+            if self.connected != struct.unpack_from("<H", data)[0]:
+                return
             self.connected = None
             time.connected(False)
             self.call(_DISCONNECT, (struct.unpack_from("<H", data)[0], data[2], data[3:9]))

@@ -9,6 +9,7 @@ process of its own; flash.py itself does it).
 
 import binascii
 import json
+import struct
 import time
 
 import world
@@ -19,9 +20,11 @@ _ERASE_US = const(45000)
 _PAGE_US = const(700)
 _PAGE = const(256)
 _READ_US_PER_KB = const(100)
-_SECTORS = const(384)
 _SECTOR = const(4096)
 _NOT_FOUND = const(-4354)
+# label: its file in WORLD, and the event that cuts an operation on it
+_FILES = {"nights": ("/flash.bin", "flash_cut"), "vfs": ("/vfs.bin", "vfs_cut")}
+LAYOUT = ((1, 0x81, 0x200000, 0x80000, "vfs"), (1, 0x40, 0x280000, 0x180000, "nights"))
 TEARS = (NOTHING, PREFIX, TORN, DONE)
 
 
@@ -82,20 +85,42 @@ class NVS:
             world.replace(world.folder + "/nvs.json", json.dumps(stored))
 
 
+def _table():
+    """[(type, subtype, offset, size, label)]: WORLD/table.bin as flashed, else the lamp's own."""
+    try:
+        with open(world.folder + "/table.bin", "rb") as file:
+            raw = file.read(3072)
+    except OSError:
+        return LAYOUT
+    found = []
+    for at in range(0, len(raw) - 31, 32):
+        magic, kind, subtype, offset, size, label, _flags = struct.unpack_from(
+            "<HBBII16sI", raw, at
+        )
+        if magic != 0x50AA:
+            break
+        found.append((kind, subtype, offset, size, label.rstrip(b"\0").decode()))
+    return found
+
+
 class Partition:
-    """The raw partition `nights`: 384 blocks of 4096."""
+    """A raw partition; the two of LAYOUT have bytes, each a file of its own."""
 
     TYPE_APP, TYPE_DATA = 0, 1
     BOOT, RUNNING = 0, 1
 
     def __init__(self, label):
-        if label != "nights":
+        rows = [row for row in _table() if row[4] == label]
+        if not rows or label not in _FILES:
             raise OSError(-2, "ENOENT")
-        self._flash = Flash(world.folder + "/flash.bin", _SECTORS)
+        self._row = rows[0]
+        name, self._cut_event = _FILES[label]
+        self._sectors = self._row[3] // _SECTOR
+        self._flash = Flash(world.folder + name, self._sectors)
         world.listeners.append(self._before)
 
     def _before(self, name, args):
-        if name == "flash_cut":
+        if name == self._cut_event:
             self._flash.cut(*args)
 
     def _spend(self, us, n, operation, *args):
@@ -114,13 +139,17 @@ class Partition:
 
     @classmethod
     def find(cls, type=0, subtype=0xFF, label=None, block_size=4096):
-        if type == cls.TYPE_DATA and label in (None, "nights") and subtype in (0xFF, 0x40):
-            return [cls("nights")]
-        return []
+        return [
+            cls(row[4])
+            for row in _table()
+            if row[0] == type
+            and subtype in (0xFF, row[1])
+            and label in (None, row[4])
+            and row[4] in _FILES
+        ]
 
     def info(self):
-        size = _SECTORS * _SECTOR
-        return (self.TYPE_DATA, 0x40, 0x280000, size, "nights", False)
+        return tuple(self._row) + (False,)  # noqa: RUF005
 
     def readblocks(self, block, buf, offset=0):
         time.charge_us(20 + len(buf) * _READ_US_PER_KB // 1024)
@@ -140,7 +169,7 @@ class Partition:
 
     def ioctl(self, op, arg):
         if op == 4:
-            return _SECTORS
+            return self._sectors
         if op == 5:
             return _SECTOR
         if op == 6:

@@ -1,7 +1,8 @@
 """Start a simulated lamp: micropython firmware/sim/start.py WORLD [FIRMWARE] | --share
 
 Puts the chip's modules before the built-in ones and runs `lamp.main`, from the folder this one
-lies in or from FIRMWARE. Exit status: 0 the world's time is up, 42 the power was cut,
+lies in or from FIRMWARE. Without FIRMWARE and with a WORLD/vfs.bin it does what a flashed board
+does instead: console.py. Exit status: 0 the world's time is up, 42 the power was cut,
 43 the chip was reset, 44 the watchdog bit; 1 the firmware fell out of its main loop. Start it
 again on 42 to 44, as the chip would. state.json says what became of it. --share prints the bytes
 of heap the simulator itself holds: what -X heapsize must be given beyond the chip's. asyncio is
@@ -31,20 +32,23 @@ _before = gc.mem_alloc()
 _spare = [bytearray(8192)]  # to write state.json with when the firmware has eaten its memory
 import asyncio  # noqa: E402, F401
 
-import world  # noqa: E402
-
-if sys.argv[1] != "--share":
-    world.load(sys.argv[1])
 import time  # noqa: E402
 
+import console  # noqa: E402
 import esp32  # noqa: E402, F401
 import machine  # noqa: E402
+import world  # noqa: E402
 
 try:
     import bluetooth  # noqa: F401
 except ImportError:
     pass
 
+flashed = len(sys.argv) == 2 and sys.argv[1] != "--share" and console.flashed(sys.argv[1])
+if flashed:
+    world.load(console.aside(sys.argv[1]))
+elif sys.argv[1] != "--share":
+    world.load(sys.argv[1])
 sensor = machine.chip()
 gc.collect()
 
@@ -62,7 +66,7 @@ class Heap:
             cls.next_ms = now_ms + _LOOK_MS
             gc.collect()
             cls.low = min(cls.low, gc.mem_free())
-            print("world", now_ms)  # for whoever waits for the night to end
+            sys.stderr.write("world %d\n" % now_ms)  # for whoever waits for the night to end
 
 
 def run():
@@ -71,9 +75,12 @@ def run():
         time.install()
         time.on_pass.append(Heap.look)
         time.charge_us(_BOOT_US)
-        from lamp import main
+        if flashed:
+            console.power_on()
+        else:
+            from lamp import main
 
-        main.main()
+            main.main()
     except world.Stop:
         return _STOPPED, world.POWER_ON
     except world.PowerCut:
@@ -90,13 +97,15 @@ def run():
 if sys.argv[1] == "--share":
     print(Heap.share)
     sys.exit(0)
-print("simulator: %d bytes of heap are its own" % Heap.share)
+if not flashed:
+    print("simulator: %d bytes of heap are its own" % Heap.share)
 status, cause = run()
 _spare.clear()
 gc.collect()
 world.write_state(
     cause=cause,
     status=status,
+    prompt=console.prompt,
     heap_share=Heap.share,
     heap_low=Heap.low,
     fifo_gap_ms_max=sensor.gap_ms_max if sensor else 0,

@@ -8,8 +8,10 @@ transfer or of a flash write. Knows no chip; those who must know of a change reg
 
 Events, [t_ms, name, ...]: button ms | finger_off | finger_on | motion ms | usb 0/1 |
 bus_fault ms (transfers time out) | bus_stuck (until nine clocks) | sensor_reset (its supply
-dipped) | heat celsius | power_cut [off_ms] | flash_cut n [tear, whole] (power goes in the n-th
-flash write or erase from then on, the first being 0; `tear` as flash.py names them by number).
+dipped) | heat celsius | stranger ms (is about for so long: bluetooth.py) | power_cut [off_ms] |
+flash_cut n [tear, whole] (power goes in the n-th flash write or erase from then on, the first
+being 0; `tear` as flash.py names them by number) | vfs_cut (the same on the file system's
+partition).
 """
 
 import json
@@ -219,5 +221,5 @@ def happen(name, *args):
     elif name == "power_cut":
         off_ms = args[0] if args else 0
         die(PowerCut())
-    elif name not in ("sensor_reset", "flash_cut"):  # for their listeners
+    elif name not in ("sensor_reset", "flash_cut", "vfs_cut", "stranger"):  # for their listeners
         raise ValueError("unknown event: %s" % name)

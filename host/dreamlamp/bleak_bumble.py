@@ -191,6 +191,7 @@ class Client(BaseBleakClient):
         super().__init__(address_or_ble_device, **kwargs)
         self.target = getattr(address_or_ble_device, "details", None)
         self.connection: Connection | None = None
+        self.holds = False  # the adapter
         self.subscribed: dict[int, Any] = {}
 
     @property
@@ -214,6 +215,7 @@ class Client(BaseBleakClient):
                 raise BleakDeviceNotFoundError(self.address, f"{self.address} was not found")
             self.target = found.details
         device = await Adapter.hold()
+        self.holds = True
         try:
             with errors():
                 self.connection = await device.connect(self.target, timeout=self._timeout)
@@ -223,10 +225,8 @@ class Client(BaseBleakClient):
                 await self.secure(device, pair)
                 self.services = await self.discover()
         except BaseException:
-            if self.connection:
-                await self.disconnect()
-            else:
-                await Adapter.release()
+            await self.disconnect()
+            await self.let_go()
             raise
 
     async def secure(self, device: Device, pair: bool) -> None:
@@ -250,10 +250,15 @@ class Client(BaseBleakClient):
             return
         self.connection = None
         self.subscribed.clear()
-        keep = asyncio.ensure_future(Adapter.release())
+        keep = asyncio.ensure_future(self.let_go())
         keep.add_done_callback(lambda _: None)
         if self._disconnected_callback:
             self._disconnected_callback()
+
+    async def let_go(self) -> None:
+        if self.holds:
+            self.holds = False
+            await Adapter.release()
 
     async def disconnect(self) -> None:
         if self.connection:

@@ -7,6 +7,7 @@ command was not understood.
 
 import sys
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
@@ -21,6 +22,13 @@ COMMANDS = {
     "report": "nights",
     "why": "nights",
     "replay": "nights",
+    "import": "shelf",
+    "delete": "shelf",
+    "journal": "journal",
+    "share": "share",
+    "unshare": "share",
+    "commons": "commons",
+    "library": "library",
     "night": "virtual",
     "sim": "virtual",
 }
@@ -36,7 +44,7 @@ class Commands(click.Group):
         if name not in COMMANDS:
             return None
         module = import_module(f".commands.{COMMANDS[name]}", __package__)
-        return getattr(module, name.replace("-", "_"))
+        return getattr(module, name.replace("-", "_") + "_" * iskeyword(name))
 
     def invoke(self, ctx):
         try:

@@ -2,20 +2,27 @@
 
 `LAMP-ID.night` holds the bytes as the lamp logged them, `LAMP-ID.json` what the bytes cannot
 tell: their hash, how the lamp's clock stood when they were fetched (both from `sync`), and, for a
-virtual lamp, whose heart it watched. Knows no radio.
+virtual lamp, whose heart it watched. Other people's nights, which `dreamlamp import` brought, are
+called `NAME@LAMP-ID` and never taken for one's own. Knows no radio.
 """
 
 import hashlib
 import json
-import os
+import re
 from pathlib import Path
 from shlex import quote
 
 import platformdirs
 
+from . import sealed
 from .errors import DreamlampError
 from .nights import Clock, Night, decode
 from .typed import typed
+
+# what exists because of a night: bytes, note, page; under way; half written
+ENDINGS = (".night", ".json", ".html", ".part", ".night.new", ".json.new", ".html.new")
+PERSON = re.compile(r"[A-Za-z0-9_]{1,40}")  # in file names, so what every disk takes
+FORGOTTEN = "forgotten.json"  # nights deleted here that a lamp may still hold
 
 
 class NoSuchNight(DreamlampError):
@@ -34,20 +41,30 @@ class Library:
         """What to type for `command` with this library."""
         return typed(command) + self.option
 
-    def paths(self) -> list[Path]:
-        """The night files, oldest first."""
-        return sorted(self.folder.glob("*.night"), key=lambda p: (p.stat().st_mtime_ns, p.name))
+    def paths(self, person: str | None = "") -> list[Path]:
+        """The night files of `person` ("" oneself, None everybody), oldest first."""
+        found = self.folder.glob("*.night")
+        mine = (p for p in found if person is None or person_of(p.stem) == person)
+        return sorted(mine, key=lambda p: (p.stat().st_mtime_ns, p.name))
 
     def find(self, wanted: str = "last") -> Path:
-        """The file of `last`, of a night's number, or of a part of a file's name; or a path."""
+        """The file of `last`, of a night's number, or of a part of a file's name; or a path.
+
+        `NAME@...` asks for the same among another person's nights.
+        """
         if Path(wanted).is_file():
             if Path(wanted).suffix != ".night":
                 raise NoSuchNight(f"{wanted} is not a night: its name would end in .night")
             return Path(wanted)
-        paths = self.paths()
+        person = person_of(wanted)
+        paths = self.paths(person)
+        if not paths and person:
+            raise NoSuchNight(
+                f"no nights of {person} in {self.folder}: `{self.typed('import --help')}`"
+            )
         if not paths:
             raise NoSuchNight(f"no nights in {self.folder}: run `{self.typed('sync')}` first")
-        if wanted == "last":
+        if wanted.rpartition("@")[2] == "last":
             return paths[-1]
         found = _called(wanted, paths)
         if not found:
@@ -59,18 +76,38 @@ class Library:
             raise NoSuchNight(f"{wanted!r} could be {names}: say which")
         return found[0]
 
+    def forgotten(self) -> dict[str, str]:
+        """Nights deleted here, by name, with the SHA-256 that lets the lamp delete them."""
+        file = self.folder / FORGOTTEN
+        return json.loads(file.read_text()) if file.is_file() else {}
+
+    def forget(self, name: str, sha: str | None) -> None:
+        """Have the next sync delete night `name` from its lamp; with None, it has been done."""
+        kept = {key: value for key, value in self.forgotten().items() if key != name}
+        kept |= {name: sha} if sha else {}
+        if kept:
+            sealed.put(self.folder / FORGOTTEN, json.dumps(kept, indent=1).encode())
+        else:
+            (self.folder / FORGOTTEN).unlink(missing_ok=True)
+
 
 def _called(wanted: str, paths: list[Path]) -> list[Path]:
     """The nights of this name; else of this part of it; else this number; else these letters."""
+    bare = wanted.rpartition("@")[2]
     for fits in (
         lambda path: path.stem == wanted,
-        lambda path: wanted in path.stem.split("-"),
-        lambda path: wanted.isdigit() and number(path) == int(wanted),
-        lambda path: wanted in path.stem,
+        lambda path: bare in path.stem.rpartition("@")[2].split("-"),
+        lambda path: bare.isdigit() and number(path) == int(bare),
+        lambda path: bare in path.stem,
     ):
         if found := [path for path in paths if fits(path)]:
             return found
     return []
+
+
+def person_of(name: str) -> str:
+    """Whose night it is, from its name; "" one's own."""
+    return name.rpartition("@")[0]
 
 
 def number(path: Path) -> int:
@@ -83,9 +120,7 @@ def number(path: Path) -> int:
 
 def read(path: Path) -> Night:
     """The night in `path`, with the note beside it if there is one."""
-    beside = path.with_suffix(".json")
-    note = json.loads(beside.read_text()) if beside.is_file() else {}
-    raw = path.read_bytes()
+    note, raw = read_note(path), sealed.read(path)
     if note and hashlib.sha256(raw).hexdigest() != note["sha256"]:
         raise DreamlampError(f"{path}: the bytes are not those that were fetched; sync it again")
     night = decode(raw, number(path), note)
@@ -96,13 +131,39 @@ def read(path: Path) -> Night:
     return night
 
 
+def read_note(path: Path) -> dict:
+    """The note beside the night in `path`; empty without one."""
+    beside = path.with_suffix(".json")
+    return json.loads(beside.read_text()) if beside.is_file() else {}
+
+
 def annotate(path: Path, **more) -> None:
     """Add to the note beside the night in `path`, whole or not at all."""
-    beside = path.with_suffix(".json")
-    note = {**json.loads(beside.read_text()), **more}
-    half = beside.with_suffix(".new")
-    with half.open("w") as file:
-        json.dump(note, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    half.replace(beside)
+    note = {**read_note(path), **more}
+    sealed.put(path.with_suffix(".json"), json.dumps(note, indent=1).encode())
+
+
+def belongings(path: Path) -> list[Path]:
+    """The files that exist because of the night in `path`."""
+    names = (path.with_name(path.stem + ending) for ending in ENDINGS)
+    return [file for file in names if file.is_file()]
+
+
+def delete(path: Path) -> list[Path]:
+    """Remove a night and what hangs on it from this disk; return the files that went.
+
+    The lamp may hold the night still and would send it again: its hash is kept (`forgotten`),
+    so that the next sync has the lamp delete it, too.
+    """
+    held = Library(path.parent)
+    with sealed.alone(held.folder):
+        try:
+            sha = read_note(path).get("sha256")
+        except ValueError:  # a spoilt note is no reason to keep it
+            sha = None
+        if sha and not person_of(path.stem):
+            held.forget(path.stem, sha)
+        gone = belongings(path)
+        for file in gone:
+            file.unlink()
+    return gone

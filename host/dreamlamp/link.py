@@ -22,6 +22,7 @@ from .errors import DreamlampError
 
 NAME = "Dreamlamp"
 SCAN_S = 10.0
+TRIES = 5  # at a connection that somebody else may take first
 # Waits for an answer before the question is put again, which costs nothing: the lamp does it once.
 # A lamp erasing a sector is silent for up to 0.4 s; the hash of a long night takes seconds.
 ANSWER_S = (0.7, 2.0, 5.0)
@@ -128,10 +129,16 @@ async def connect(
     name: str | None = None, timeout_s: float = SCAN_S, pair: bool = False
 ) -> "AsyncIterator[Link]":
     """`async with connect() as link:` - find, connect, subscribe; disconnect at the end."""
-    device = await find(name, timeout_s)
-    link = Link(device, pair)
+    link = Link(await find(name, timeout_s), pair)
     try:
-        await link.open()
+        for left in reversed(range(1 if pair else TRIES)):
+            try:
+                await link.open()
+                break
+            except BleakError:
+                if not left or not link.lost:
+                    raise
+            link = Link(await find(name, timeout_s))
         yield link
     except BleakError as error:
         if isinstance(error, BleakGATTProtocolError) and error.code in CLEAR:
@@ -173,7 +180,7 @@ class Bond:
 async def bonds(link: "Link") -> list[Bond]:
     """Whom the lamp lets in."""
     found = struct.iter_unpack(wire.BOND_ENTRY, await link.request(wire.BONDS))
-    return [Bond(slot, raw[1:].hex(":").upper(), raw) for slot, raw in found]
+    return [Bond(slot, raw[:0:-1].hex(":").upper(), raw) for slot, raw in found]
 
 
 async def revoke(link: "Link", bond: Bond) -> None:

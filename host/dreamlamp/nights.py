@@ -225,9 +225,19 @@ def _frame_at(raw: bytes, at: int, night: int) -> Frame | None:
     if end + 4 > len(raw) or not raw[at]:
         return None
     (crc,) = struct.unpack_from("<I", raw, end)
-    if binascii.crc32(raw[at:end], binascii.crc32(struct.pack("<H", night))) != crc:
+    if _crc(raw[at:end], night) != crc:
         return None
     return Frame(raw[at], raw[at + 2 : end], at)
+
+
+def framed(kind: int, payload: bytes, night: int) -> bytes:
+    """A frame as the lamp writes it."""
+    head = bytes((kind, len(payload))) + payload
+    return head + struct.pack("<I", _crc(head, night))
+
+
+def _crc(head: bytes, night: int) -> int:
+    return binascii.crc32(head, binascii.crc32(struct.pack("<H", night)))
 
 
 def decode(raw: bytes, night: int, note: dict | None = None) -> Night:

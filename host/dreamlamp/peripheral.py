@@ -26,7 +26,12 @@ ROUNDS = 8  # a firmware that never shows the bond as deleted would hang the chi
 
 
 def key_of(address: hci.Address) -> bytes:
-    """Address type and address, as NimBLE keys its store."""
+    """Address type and address, the other end first, as NimBLE keys its store."""
+    return bytes([address.address_type & 1]) + bytes(address)
+
+
+def told_of(address: hci.Address) -> bytes:
+    """Address type and address as MicroPython's events tell it, in the order people write."""
     return bytes([address.address_type & 1]) + bytes(address)[::-1]
 
 
@@ -200,7 +205,7 @@ class Peripheral:
 
     def connected(self, connection: Connection) -> None:
         self.connection = connection
-        self.send("C", struct.pack("<H", connection.handle), key_of(connection.peer_address))
+        self.send("C", struct.pack("<H", connection.handle), told_of(connection.peer_address))
         connection.on("disconnection", lambda reason: self.disconnected(connection))
         connection.on("connection_att_mtu_update", lambda: self.mtu(connection))
         connection.on("connection_encryption_change", lambda: self.resumed(connection))
@@ -208,7 +213,7 @@ class Peripheral:
     def disconnected(self, connection: Connection) -> None:
         if self.connection is connection:
             self.connection = None
-            self.send("D", struct.pack("<H", connection.handle), key_of(connection.peer_address))
+            self.send("D", struct.pack("<H", connection.handle), told_of(connection.peer_address))
 
     def mtu(self, connection: Connection) -> None:
         self.send("M", struct.pack("<HH", connection.handle, connection.att_mtu))

@@ -1,11 +1,11 @@
 """A file of real beat times -> the beats in ms, checked.
 
 Takes `.npz` with `beats_t` (seconds), CSV or text of RR intervals as chest-strap apps export them
-(ms or s; header or none; comma, semicolon, tab or blank; decimal comma; time stamps or none) and
-WFDB annotations. Refuses, with one sentence that names the file and the fault, what cannot be a
-heart: negative, missing or unsorted times, a wrong, empty or too short file. Where no beat is
-found for more than `GAP_S` there is no pulse: such gaps are kept, named, and played as a finger
-without pulse. Knows no lamp.
+(ms or s; header or none; comma, semicolon, tab or blank; decimal comma; time stamps or none),
+EDF (see edf.py) and WFDB annotations. Refuses, with one sentence that names the file and the
+fault, what cannot be a heart: negative, missing or unsorted times, a wrong, empty or too short
+file. Where no beat is found for more than `GAP_S` there is no pulse: such gaps are kept and named.
+Knows no lamp.
 """
 
 import csv
@@ -27,6 +27,7 @@ MEDIAN_MS = (300, 2000)  # 200 to 30 beats a minute
 SHORTEST_MIN = 10
 LONGEST_H = 24
 STAGES = {0: "W", 1: "N1", 2: "N2", 3: "N3", 4: "R"}
+EDF = (".edf", ".bdf")
 WFDB = (".ecg", ".qrs", ".atr")  # best first: audited, machine, reference annotations
 RR_COLUMN = re.compile(r"\b(rr|r-r|ibi|nn|rr_?interval|beat interval|interval)\b", re.I)
 TIME_COLUMN = re.compile(r"time|date|stamp", re.I)
@@ -52,6 +53,8 @@ class Recording:
     scored_by: str = ""
     synthetic: bool = False
     loops_ms: list[int] = field(default_factory=list)  # surges injected on purpose
+    began: datetime | None = None  # clock at its start, with its zone
+    how: str = ""  # the beats were come by, where the file holds none
 
     @property
     def seconds(self) -> float:
@@ -64,12 +67,12 @@ class Recording:
 
     def remarks(self) -> list[str]:
         """Plain sentences on what was found and how it was treated."""
-        said = []
+        said = [self.how] if self.how else []
         if self.gaps:
             away = sum(end - start for start, end in self.gaps) / 60000
             said.append(
                 f"{len(self.gaps)} gap(s) longer than {GAP_S} s, {away:.1f} min in all: "
-                "played as a finger without pulse"
+                "no pulse there"
             )
         if self.doubles:
             said.append(f"{self.doubles} beat(s) within {DOUBLE_MS} ms of another dropped")
@@ -89,6 +92,10 @@ def load(path: str | Path) -> Recording:
         return _from_npz(path)
     if path.suffix == ".hea" or path.suffix in WFDB:
         return _from_wfdb(path)
+    if path.suffix.lower() in EDF:
+        from .edf import recording  # it needs this file
+
+        return recording(path)
     return _from_text(path)
 
 
@@ -110,7 +117,7 @@ def _from_npz(path: Path) -> Recording:
     if "stage" in data and data["stage"].ndim == 1 and data["stage"].dtype.kind in "iu":
         stages = [STAGES.get(int(code), "unscored") for code in data["stage"]]
     meta = _meta(data.get("meta"))
-    return _checked(
+    return checked(
         path,
         times.astype(float),
         stages=stages,
@@ -143,13 +150,20 @@ def _from_wfdb(path: Path) -> Recording:
     except Exception as error:  # the library raises whatever its parser stumbles over
         raise BadRecording(path, f"not readable as WFDB annotations ({error})") from None
     beats = [at for at, code in zip(notes.sample, notes.label_store) if is_qrs[code]]
-    return _checked(path, np.array(beats, float) / rate)
+    return checked(path, np.array(beats, float) / rate)
+
+
+def beats_of_ecg(volts: np.ndarray, rate_hz: float) -> np.ndarray:
+    """Beat times in seconds, as WFDB's XQRS finds them."""
+    from wfdb.processing import xqrs_detect
+
+    return xqrs_detect(volts, rate_hz, verbose=False) / rate_hz
 
 
 def _from_text(path: Path) -> Recording:
     raw = path.read_bytes()
     if b"\0" in raw:
-        raise BadRecording(path, "not a text file; wanted npz, CSV or text of RR, or WFDB")
+        raise BadRecording(path, "not a text file; wanted npz, CSV or text of RR, EDF, or WFDB")
     rows = _rows(raw.decode("utf-8-sig", errors="replace"))
     if not rows:
         raise BadRecording(path, "no RR intervals in it")
@@ -161,7 +175,7 @@ def _from_text(path: Path) -> Recording:
         line, row = rows[first + bad[0]]
         raise BadRecording(path, f"line {line}: {row[column]!r} is no RR interval")
     stamps = _stamps(rows[first:], stamp_column)
-    return _checked(path, _running(intervals / scale, stamps))
+    return checked(path, _running(intervals / scale, stamps))
 
 
 def _rows(text: str) -> list[tuple[int, list[str]]]:
@@ -261,7 +275,7 @@ def _running(intervals: np.ndarray, stamps: np.ndarray | None) -> np.ndarray:
     return times
 
 
-def _checked(path: Path, seconds: np.ndarray, **more) -> Recording:
+def checked(path: Path, seconds: np.ndarray, **more) -> Recording:
     """The one gate every format passes."""
     if seconds.size < 2:
         raise BadRecording(path, "no beats in it")
@@ -307,3 +321,9 @@ def _without_doubles(times: np.ndarray) -> np.ndarray:
         else:
             last = times[i]
     return keep
+
+
+def trained_on(name: str) -> bool:
+    """Whether the committed stager was fitted on the recording of this file name."""
+    twins = json.loads(Path(__file__).with_name("stagetwin.json").read_text())
+    return Path(name).stem in {record.split("/")[1] for record in twins["records"]}

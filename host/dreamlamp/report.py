@@ -14,7 +14,7 @@ from . import drawing
 from .nights import Night
 from .page import STYLE
 from .summary import summarise
-from .words import SOURCE, duration, loop_sentence, plain_sentences, sure_sentences
+from .words import duration, loop_sentence, plain_sentences, source_label, sure_sentences
 
 STATISTICS = (
     ("tst", "asleep"), ("tib", "in bed"), ("se", "sleep efficiency"), ("sol", "fell asleep after"),
@@ -28,7 +28,7 @@ def write(night: Night, path: Path, replayed: str = "") -> dict:
     """Write the page to `path`, whole or not at all; return the facts that are on it."""
     facts = summarise(night)
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".part")
+    half = path.with_name(path.name + ".new")
     half.write_text(page(night, facts, replayed), encoding="utf-8")
     half.replace(path)
     return facts
@@ -61,7 +61,7 @@ def _head(facts: dict) -> str:
     ended = facts["ended"] and datetime.fromisoformat(facts["ended"])
     when = f"{began:%A}, {began.day} {began:%B %Y}" if began else f"Night {facts['night']}"
     span = f"{began:%H:%M} &ndash; {ended:%H:%M}" if began else "clock time unknown"
-    label = SOURCE.get(facts["source"].get("heart"), "")
+    label = source_label(facts)
     chip = f'<p class="chip">{escape(label)}</p>' if label else ""
     name = facts["source"].get("name", "")
     of = f'<p class="of">{escape(name)}</p>' if name else ""

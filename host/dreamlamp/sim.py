@@ -9,6 +9,7 @@ optics and the air; the firmware is the one that is flashed.
 import fcntl
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from lamp import names, wire
@@ -26,6 +28,7 @@ from lamp import names, wire
 from . import build
 from .errors import DreamlampError
 from .recordings import Recording
+from .uart import Uart
 
 ROOT = Path(__file__).resolve().parents[2]
 SIMULATOR = ROOT / "firmware" / "sim"
@@ -33,6 +36,7 @@ SIMULATOR = ROOT / "firmware" / "sim"
 # share comes on top.
 HEAP_KB = {32: 96, 64: 192}
 CUT, RESET, BITTEN = 42, 43, 44  # exit statuses of start.py after which the chip starts again
+CONSOLE_KEPT = 65536  # bytes of an unfinished line
 RESTARTS = 8  # in a row without a minute of world time between them: it is broken
 LEAD_S = 60  # world time at which the recording begins
 VISIT_S = 1800  # later, where a host is to set the lamp's clock first: free time runs fast
@@ -41,6 +45,7 @@ NIGHTS_WATCHED = 30  # before this one: more than any of the lamp's limits asks 
 SETTLE_S = 30  # from the last beat to the morning's button
 FREE_SECTORS = 2  # of 384, when a night begins on a full flash; a night takes 14
 UNWORN_S = 61 * 60  # an hour without a finger ends a night
+BESIEGED_S = 3600  # longer than any morning's sync
 AFTER_S = 180  # of free-running time after the night, so that its end is certain to be behind
 
 
@@ -61,6 +66,10 @@ class Scenario:
     power_cuts: list[tuple[float, float]] = field(default_factory=list)  # (when, how long)
     visit: bool = False  # a host sets the clock in the evening
     full_flash: bool = False  # of earlier nights that no host ever fetched
+    besieged: bool = False  # a stranger takes the lamp's connection whenever it is offered
+    presses: list[tuple[float, float]] = field(
+        default_factory=list
+    )  # of the button: when, how long
 
 
 def settings_for(mode: str) -> dict[str, int | bytes]:
@@ -142,6 +151,9 @@ class World:
         for start, end in plan.finger_off:
             found += [[_ms(lead + start), "finger_off"], [_ms(lead + end), "finger_on"]]
         found += [[_ms(lead + at), "power_cut", _ms(away)] for at, away in plan.power_cuts]
+        found += [[_ms(lead + at), "button", _ms(lasts)] for at, lasts in plan.presses]
+        if plan.besieged:
+            found.append([_ms(lead), "stranger", _ms(self.over_s + BESIEGED_S)])
         if plan.ends == "button":
             found.append([_ms(self.wakes_s), "button", 300])
         found.append([_ms(self.wakes_s + 2), "finger_off"])
@@ -193,18 +205,28 @@ def _stored(settings: dict[str, int | bytes]) -> dict[str, str]:
 class Lamp:
     """The lamp's process, started again as often as the chip would start.
 
-    `world_s` is the last world time it told; `told` is called with it. Use as a context.
+    `world_s` is the last world time it told; `told` is called with it. With a `uart` its console
+    is at that line's other end. Use as a context.
     """
 
-    def __init__(self, world: World, told: Callable[[float], None] = lambda world_s: None):
-        self.world, self.told = world, told
+    def __init__(
+        self,
+        world: World,
+        told: Callable[[float], None] = lambda world_s: None,
+        uart: Uart | None = None,
+    ):
+        self.world, self.told, self.uart = world, told, uart
         self.world_s = 0.0
         self.heard_s = time.monotonic()
         self.said: list[str] = []  # what the firmware printed, for the errors
         self.starts = 0
         self.fruitless = 0  # start after which world time last went on
         self.process: subprocess.Popen | None = None
+        self.stdin: BinaryIO | None = None
+        self.hears = False  # whether Ctrl-C on its console interrupts
         self.stopping = False
+        self.released = threading.Event()  # the reset pin is high
+        self.released.set()
         self.ended = threading.Event()
         self.keeper = threading.Thread(target=self._keep, daemon=True)
 
@@ -214,9 +236,23 @@ class Lamp:
 
     def __exit__(self, *_) -> None:
         self.stopping = True
+        self.released.set()
         if self.process:
             self.process.terminate()
         self.keeper.join(10)
+
+    def interrupt(self) -> None:
+        """Ctrl-C on the console."""
+        if self.process:
+            self.process.send_signal(signal.SIGINT)
+
+    def hold(self, down: bool) -> None:
+        """Pull the reset pin low, or let go of it."""
+        if not down:
+            self.released.set()
+        elif self.released.is_set() and self.process:
+            self.released.clear()
+            self.process.kill()
 
     def wait_until(self, world_s: float, timeout_s: float = 900) -> None:
         """Return once world time has passed `world_s`."""
@@ -234,24 +270,56 @@ class Lamp:
         return self.world_s + time.monotonic() - self.heard_s
 
     def last_words(self) -> str:
-        lines = [line for line in self.said if not line.startswith("world ")]
-        plain = build.squeezed().explain("\n".join(lines[-6:]))
+        plain = build.squeezed().explain("\n".join(self.said[-6:]))
         return plain.replace("\n", " / ") or "it said nothing"
 
     def _keep(self) -> None:
         status = CUT
         while status in (CUT, RESET, BITTEN) and not self.stopping:
             self.starts += 1
-            self.process = subprocess.Popen(
-                command(self.world), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            self.process = process = subprocess.Popen(
+                command(self.world),
+                stdin=subprocess.PIPE if self.uart else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=self.uart is not None,  # whose Ctrl-C is the console's alone
             )
-            assert self.process.stdout
-            for line in self.process.stdout:
-                self._hear(line.strip())
-            status = self.process.wait()
+            self.stdin, self.hears = process.stdin, False
+            if self.uart:
+                self.uart.lamp = self
+            console = threading.Thread(target=self._listen, args=[process], daemon=True)
+            console.start()
+            assert process.stderr
+            for line in process.stderr:
+                self._hear(line.decode(errors="replace").strip())
+            console.join()
+            status = process.wait()
+            if not self.released.is_set():
+                self.released.wait()
+                self._was_reset()
+                status = RESET
             if self.starts - self.fruitless > RESTARTS:
                 break
         self.ended.set()
+
+    def _was_reset(self) -> None:
+        """Write the state.json that a killed process could not."""
+        state = {"world_ms": _ms(self.now_s())}
+        file = self.world.folder / "state.json"
+        if file.is_file():
+            state = {**json.loads(file.read_text()), **state}
+        fired = sum(event[0] <= state["world_ms"] for event in self.world.events())
+        file.write_text(json.dumps({**state, "cause": 1, "prompt": "", "fired": fired}))
+
+    def _listen(self, process: subprocess.Popen) -> None:
+        """Carry what the lamp prints to its line and, by lines, to `said`."""
+        assert process.stdout
+        rest = b""
+        while data := process.stdout.read1(4096):  # type: ignore[attr-defined]
+            if self.uart:
+                self.uart.say(data)
+            *lines, rest = (rest + data)[-CONSOLE_KEPT:].split(b"\n")
+            self.said += [line.decode(errors="replace").strip() for line in lines if line.strip()]
 
     def _hear(self, line: str) -> None:
         if line.startswith("world "):
@@ -259,6 +327,8 @@ class Lamp:
             self.heard_s = time.monotonic()
             self.fruitless = self.starts
             self.told(self.world_s)
+        elif line.startswith("hears "):
+            self.hears = line.endswith("1")
         elif line:
             self.said.append(line)
 
@@ -279,4 +349,6 @@ def command(world: World) -> list[str]:
     if not share.stdout.strip().isdigit():
         raise DreamlampError(f"the simulator does not start: {share.stdout} {share.stderr}")
     heap = f"heapsize={HEAP_KB[bits] + int(share.stdout) // 1024 + 1}k"
-    return [*found, "-X", heap, start, os.fspath(world.folder), os.fspath(made)]
+    flashed = (world.folder / "vfs.bin").is_file()
+    firmware = [] if flashed else [os.fspath(made)]
+    return [*found, "-X", heap, start, os.fspath(world.folder.resolve()), *firmware]

@@ -35,7 +35,7 @@ def scores(model: dict, x: np.ndarray, motion: bool) -> np.ndarray:
     total = np.tile(np.array(model["bias"], float), (len(x), 1))
     for part in ("heart", "motion") if motion else ("heart",):
         for i, tree in enumerate(model[part]):
-            total[:, i % 4] += np.array(tree["leaf"])[leaves(tree, x)]
+            total[:, i % total.shape[1]] += np.array(tree["leaf"])[leaves(tree, x)]
     return total
 
 
@@ -73,7 +73,7 @@ def forward(model: dict, emission: np.ndarray) -> np.ndarray:
 def lagged(model: dict, emission: np.ndarray, lag: int) -> np.ndarray:
     """Posteriors of an epoch once `lag` more are known."""
     chain, out = np.array(model["chain"]), forward(model, emission)
-    ahead = np.concatenate([emission, np.ones((len(emission), lag, 4))], axis=1)
+    ahead = np.concatenate([emission, np.ones((len(emission), lag, emission.shape[2]))], axis=1)
     beta = np.ones_like(emission)
     for k in range(lag, 0, -1):
         beta = (beta * ahead[:, k : k + emission.shape[1]]) @ chain.T
@@ -84,7 +84,7 @@ def lagged(model: dict, emission: np.ndarray, lag: int) -> np.ndarray:
 def smooth(model: dict, emission: np.ndarray) -> np.ndarray:
     """Whole-night posteriors: forward, then backward."""
     chain, out = np.array(model["chain"]), forward(model, emission)
-    beta = np.ones((len(out), 4))
+    beta = np.ones(out[:, 0].shape)
     for t in range(out.shape[1] - 1, -1, -1):
         out[:, t] *= beta
         beta = (beta * emission[:, t]) @ chain.T

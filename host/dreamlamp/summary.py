@@ -35,14 +35,16 @@ def summarise(night: Night) -> dict:
     good = worn & (epochs["quality"] >= GOOD)
     began = night.began()
     minutes = wire.EPOCH_S / 60
+    source, imported = night.note.get("source", {}), night.note.get("imported", {})
     return {
         "night": night.id,
         "began": began.isoformat() if began else None,
         "ended": (began + timedelta(seconds=night.length_s)).isoformat() if began else None,
-        "end_reason": names.END[night.end],
+        "end_reason": "file's end" if imported and source else names.END[night.end],
+        "imported": imported.get("file"),
         "mode": names.MODE[night.boots[0].mode],
         "firmware": night.boots[0].firmware,
-        "source": night.note.get("source", {}),
+        "source": source,
         "recorded_min": len(night) * minutes,
         "length_min": night.length_s / 60,
         "worn_min": float(worn.sum() * minutes),

@@ -1,11 +1,14 @@
 """Pull nights over any link: resume at the byte there is, verify, fsync, and only then say so.
 
 A night is kept as `<lamp>-<id>.night` (its raw bytes) and `<lamp>-<id>.json` (whose it is and how
-the lamp's clock stood); one under way as `.part`. Knows no radio and no meaning of a record.
+the lamp's clock stood); one under way as `.part`. Whatever was kept under that name and is not the
+beginning of what came, as after the lamp was erased, is put aside as `<lamp>-older<n>-<id>`. Knows
+no radio and no meaning of a record.
 """
 
 import asyncio
 import binascii
+import contextlib
 import hashlib
 import json
 import os
@@ -17,6 +20,8 @@ from pathlib import Path
 
 from lamp import wire
 
+from . import sealed
+from .library import Library
 from .link import LampError, Link, LinkLost, Refusal, virtual
 
 WINDOW = 4096  # bytes granted ahead; no more than these can be sent in vain
@@ -62,7 +67,9 @@ class Result:
 
     night: int
     path: Path
-    state: str  # "complete", "partial" (still being written), "kept" (was here already)
+    # "complete", "partial" (still being written), "kept" (was here already), "deleted" (on the
+    # lamp, because it was deleted here)
+    state: str
     bytes: int = 0  # of the night
     fetched: int = 0  # bytes that were new
     resent: int = 0  # bytes that came again
@@ -79,7 +86,11 @@ async def sync(
 
     The lamp is told that it is `now()`, Unix seconds.
     """
-    library.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with sealed.alone(library):
+        return await _sync(link, library, progress, now)
+
+
+async def _sync(link: Link, library: Path, progress: Progress, now) -> list[Result]:
     hello = Hello(*struct.unpack(wire.HELLO_LAYOUT, await link.request(wire.HELLO)))
     if hello.protocol != wire.PROTOCOL:
         raise LampError(
@@ -89,7 +100,8 @@ async def sync(
     clock = await set_time(link, hello, now())
     results = []
     for entry in await nights(link):
-        results.append(await Fetch(link, library, entry, clock, progress).run())
+        fetch = Fetch(link, library, entry, clock, progress)
+        results.append(await forgotten(fetch) or await fetch.run())
     return results
 
 
@@ -116,10 +128,27 @@ async def nights(link: Link) -> list[Entry]:
             return found
 
 
+async def forgotten(fetch: "Fetch") -> Result | None:
+    """Delete a night from the lamp that was deleted from the library; None if it was not."""
+    held, name = Library(fetch.path.parent), fetch.path.stem
+    sha = held.forgotten().get(name)
+    if not sha:
+        return None
+    night = fetch.entry.night
+    _, there = struct.unpack(
+        "<I32s", await fetch.link.request(wire.DIGEST, struct.pack("<H", night))
+    )
+    if there.hex() == sha:
+        await fetch.link.request(wire.DELETE, struct.pack("<H32s", night, there))
+        fetch.result.state = "deleted"
+    held.forget(name, None)
+    return fetch.result if there.hex() == sha else None  # else another night of that number
+
+
 async def delete(link: Link, file: Path) -> None:
     """Remove the night kept in `file` from the lamp, on the strength of its hash."""
     night = json.loads(file.with_suffix(".json").read_text())["entry"]["night"]
-    sha = hashlib.sha256(file.read_bytes()).digest()
+    sha = hashlib.sha256(sealed.read(file)).digest()
     await link.request(wire.DELETE, struct.pack("<H32s", night, sha))
 
 
@@ -138,14 +167,14 @@ class Fetch:
         self.result = Result(entry.night, self.path, "complete", entry.length)
 
     async def run(self) -> Result:
-        if self.path.exists() and self.path.stat().st_size == self.entry.length:
+        if self.is_here():
             return await self.keep()
-        for _ in range(2):
+        for again in (False, True):
             # where the flash has rotted, fewer bytes are left than the entry says
             length, sha = struct.unpack(
                 "<I32s", await self.link.request(wire.DIGEST, struct.pack("<H", self.entry.night))
             )
-            await self.fill(length)
+            await self.fill(length, again)
             if hashlib.sha256(self.part.read_bytes()).digest() == sha:
                 return await self.settle(sha)
             self.part.unlink()  # not this night's bytes: from the beginning, once
@@ -154,24 +183,59 @@ class Fetch:
             "if that does not help, report it. The lamp keeps the night."
         )
 
+    def noted(self) -> dict:
+        """What an earlier sync wrote beside the night; empty if it did not."""
+        try:
+            return json.loads(self.path.with_suffix(".json").read_text())
+        except (OSError, ValueError):
+            return {}
+
+    def is_here(self) -> bool:
+        """Whether the night was fetched up to where it ends now, and its file is as it was.
+
+        A sealed file is taken at its note's word where nobody gave the passphrase.
+        """
+        note = self.noted()
+        if self.part.exists() or not self.path.exists():
+            return False
+        if note.get("entry", {}).get("length") != self.entry.length:
+            return False
+        if not sealed.readable(self.path):
+            return True
+        try:
+            return hashlib.sha256(sealed.read(self.path)).hexdigest() == note["sha256"]
+        except sealed.Damaged:
+            return False
+
     async def keep(self) -> Result:
         """It is here; say so, if the lamp has not noted it."""
         self.result.state = "kept"
         if not self.entry.flags & wire.ENTRY_SYNCED and not self.entry.open:
-            sha = hashlib.sha256(self.path.read_bytes()).digest()
             try:
-                await self.synced(sha)
+                await self.synced(bytes.fromhex(self.noted()["sha256"]))
             except Refusal as refusal:
                 if refusal.status != wire.MISMATCH:
                     raise
-                self.path.unlink()  # another night of the same number: fetch it
+                self.put_aside()  # another night of the same number: fetch it
                 return await self.run()
         return self.result
 
-    async def fill(self, end: int) -> None:
-        """Bring the part file up to `end`."""
-        if self.path.exists() and not self.part.exists():  # it was open and has grown
-            self.part.write_bytes(self.path.read_bytes())
+    def put_aside(self) -> None:
+        """Give the night of this name, and its note, another one: no fetched night is dropped."""
+        lamp, number = self.path.stem.rsplit("-", 1)
+        n = 1
+        while (aside := self.path.with_name(f"{lamp}-older{n}-{number}.night")).exists():
+            n += 1
+        if self.path.with_suffix(".json").exists():
+            self.path.with_suffix(".json").rename(aside.with_suffix(".json"))
+        self.path.rename(aside)
+
+    async def fill(self, end: int, anew: bool) -> None:
+        """Bring the part file up to `end`; `anew`, from nothing."""
+        if not anew and not self.part.exists() and self.path.exists():  # it was open and has grown
+            with contextlib.suppress(sealed.Damaged):
+                if sealed.readable(self.path):
+                    sealed.put(self.part, sealed.read(self.path))
         with os.fdopen(os.open(self.part, os.O_WRONLY | os.O_CREAT, 0o600), "wb", 0) as file:
             self.have = self.granted = self.seen = file.seek(0, os.SEEK_END)
             if self.have > end:
@@ -262,9 +326,13 @@ class Fetch:
         data = self.part.read_bytes()
         self.result.bytes = len(data)
         self.result.bad_bytes = bad_bytes(data, self.entry.night)
-        self.sidecar(sha)
-        self.part.rename(self.path)
-        flush_folder(self.path.parent)
+        note = self.noted()
+        if self.path.exists() and not self.continues(note, data):
+            self.put_aside()
+            note = {}
+        sealed.put(self.path.with_suffix(".json"), self.about(note, data, sha))
+        sealed.write(self.path, data)
+        self.part.unlink()  # last: while it is there, the two above may not belong together
         if self.entry.open:
             self.result.state = "partial"
         else:
@@ -274,37 +342,27 @@ class Fetch:
     async def synced(self, sha: bytes) -> None:
         await self.link.request(wire.SYNCED, struct.pack("<H32s", self.entry.night, sha))
 
-    def older(self, file: Path) -> list[dict]:
-        """How the clock stood in earlier power-ups, as an earlier sync of this night noted it."""
-        try:
-            note = json.loads(file.read_text())
-        except (OSError, ValueError):
-            return []
-        if note.get("entry", {}).get("boot") != self.entry.boot:  # another of the same number
-            return []
-        return [clock for clock in note.get("clocks", ()) if clock["boot"] != self.clock["boot"]]
+    def continues(self, note: dict, data: bytes) -> bool:
+        """Whether what is kept under this name is where `data` begins."""
+        if note:
+            return hashlib.sha256(data[: note["bytes"]]).hexdigest() == note["sha256"]
+        return sealed.readable(self.path) and data.startswith(sealed.read(self.path))
 
-    def sidecar(self, sha: bytes) -> None:
-        """Write what the night's bytes do not tell beside them."""
-        about: dict = {
+    def about(self, note: dict, data: bytes, sha: bytes) -> bytes:
+        """What the night's bytes do not tell, to lie beside them. `note`: what was there.
+
+        How the clock stood in earlier power-ups is kept from an earlier sync of this night.
+        """
+        older = [c for c in note.get("clocks", ()) if c["boot"] != self.clock["boot"]]
+        about = {
             "lamp": self.link.name,
             "sha256": sha.hex(),
+            "bytes": len(data),
             "entry": asdict(self.entry),
             **virtual(),
+            "clocks": [*older, self.clock],
         }
-        file = self.path.with_suffix(".json")
-        about["clocks"] = [*self.older(file), self.clock]
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-            json.dump(about, out, indent=1)
-            out.flush()
-            os.fsync(out.fileno())
-
-
-def flush_folder(folder: Path) -> None:
-    """Make a rename durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    os.fsync(handle)
-    os.close(handle)
+        return json.dumps(about, indent=1).encode()
 
 
 def bad_bytes(data: bytes, night: int) -> int:

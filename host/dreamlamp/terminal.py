@@ -1,7 +1,7 @@
 """A night in the terminal: a short hypnogram and the plain facts. Knows rich and no page."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from lamp import wire
@@ -96,25 +96,70 @@ def reason(found: dict) -> str:
     )
 
 
-def listing(rows: list[dict]) -> Table:
-    """The library as a table; durations in hours and minutes."""
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+def listing(rows: Sequence) -> None:
+    """Print rows of the index as a table; durations in hours and minutes."""
+    table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
     for name in ("night", "began", "worn", "asleep", "REM", "loops", "ended by", "heart"):
         table.add_column(name, no_wrap=True)
     for row in rows:
-        facts = row["facts"]
-        began = facts["began"][:16].replace("T", " ") if facts["began"] else "unknown"
-        found = facts["statistics"]
-        times = (facts["worn_min"], found["tst"], found["rem"])
+        began = row["began_at"][:16].replace("T", " ") if row["began_at"] else "unknown"
+        times = (row["worn_min"], row["tst"], row["rem"])
         table.add_row(
             row["name"],
             began,
             *(f"{round(t) // 60}:{round(t) % 60:02d}" for t in times),
-            str(len(facts["loops"])),
-            facts["end_reason"],
-            facts["source"].get("heart", ""),
+            str(row["loops"]),
+            row["ended_by"],
+            "" if row["source"] == "lamp" else row["source"],
+        )
+    out.print(table, width=None if out.is_terminal else 200)  # a pipe gets whole names
+
+
+def plain(text: str) -> None:
+    """Print what somebody wrote to stderr, as it is: nothing in it is a colour or a command."""
+    err.print(Text(text), soft_wrap=False)
+
+
+def dreams(found: list[tuple[dict, str]]) -> Table:
+    """Entries of the journal, a line each, with the place that fits."""
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for name in ("dream", "mood", "tags", "text"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for entry, place in found:
+        mood = str(entry["mood"] or "")
+        table.add_row(
+            entry["id"], mood, *map(Text, (", ".join(entry["tags"]), place.split("\n")[0]))
         )
     return table
+
+
+def dream(entry: dict) -> list[Text]:
+    """An entry of the journal, its trace as two rows of blocks."""
+    said = [f"{k} {entry[k]}" for k in ("mood", "vividness", "lucidity") if entry[k] is not None]
+    said += [f"#{tag}" for tag in entry["tags"]]
+    lines = [Text(f"{entry['id']}  {'  '.join(said)}", "dim"), Text(""), Text(entry["text"])]
+    trace = entry["trace"]
+    if trace:
+        rates = [rate and rate / 10 for rate in trace["hr_bpm_x10"]]
+        low = min((r for r in rates if r), default=0) - 2
+        high = max((r for r in rates if r), default=1)
+        rows = (
+            ("heart", rates, low, high),
+            ("score", trace["score"], 0, max(100, *trace["score"])),
+        )
+        lines.append(Text(f"\n{entry['event']['name']}: five minutes before and after", "dim"))
+        for name, values, bottom, top in rows:
+            blocks = "".join(BLOCKS[_height(v, bottom, top)] for v in values)
+            lines.append(
+                Text(f"{name:>6}  ", "dim").append(blocks).append(f"  to {top:.0f}", "dim")
+            )
+    if entry["rescript"]:
+        lines += [Text("\nwritten anew", "dim"), Text(entry["rescript"]["text"])]
+    return lines
+
+
+def _height(value: float | None, low: float, high: float) -> int:
+    return round(8 * max(0.0, min(1.0, ((value or low) - low) / max(high - low, 1))))
 
 
 @contextmanager

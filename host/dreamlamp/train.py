@@ -23,6 +23,7 @@ from sklearn.metrics import cohen_kappa_score
 from . import nightset, stagefloat
 
 SEED = 1
+LIBRARY = f"LightGBM {lightgbm.__version__}"
 TWINS = Path(__file__).with_name("stagetwin.json")  # the float and whole-night twins
 RANKED = slice(0, 25)  # the windows' features, ranked over the whole night
 THREE = np.array([0, 1, 1, 2])  # class -> wake, NREM, REM
@@ -118,14 +119,16 @@ def tree_of(node: dict) -> dict:
     return tree
 
 
-def boost(x: np.ndarray, y: np.ndarray, base: np.ndarray, rounds: int) -> list[dict]:
+def boost(
+    x: np.ndarray, y: np.ndarray, base: np.ndarray, rounds: int, options: dict = BOOST
+) -> list[dict]:
     """Boosted trees on top of the scores `base`."""
     data = lightgbm.Dataset(x, y, init_score=base.ravel(order="F"))
-    info = lightgbm.train(BOOST, data, rounds).dump_model()["tree_info"]
+    info = lightgbm.train(options, data, rounds).dump_model()["tree_info"]
     return [tree_of(t["tree_structure"]) for t in info]
 
 
-def known(samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray]:
+def known(samples: Sequence) -> tuple[np.ndarray, np.ndarray]:
     """Features and classes of every epoch that has both."""
     x, y = np.vstack([s.x for s in samples]), np.concatenate([s.y for s in samples])
     use = (y >= 0) & np.concatenate([s.seen for s in samples])
@@ -147,16 +150,16 @@ def fit_trees(samples: Sequence[Sample], rounds: dict = ROUNDS) -> dict:
     return model
 
 
-def chain(samples: Sequence[Sample]) -> np.ndarray:
+def chain(samples: Sequence, classes: int = 4) -> np.ndarray:
     """Transition probabilities, one pseudo-count each."""
-    counts = np.ones((4, 4))
+    counts = np.ones((classes, classes))
     for s in samples:
         pairs = (s.y[:-1] >= 0) & (s.y[1:] >= 0)
         np.add.at(counts, (s.y[:-1][pairs], s.y[1:][pairs]), 1)
     return counts / counts.sum(axis=1, keepdims=True)
 
 
-def groups(samples: Sequence[Sample], k: int) -> list[set[str]]:
+def groups(samples: Sequence, k: int) -> list[set[str]]:
     """Subjects dealt into at most `k` groups."""
     subjects = list(dict.fromkeys(s.night.subject for s in samples))
     return [set(subjects[i::k]) for i in range(min(k, len(subjects)))]
@@ -219,19 +222,22 @@ def tune(model: dict, samples: Sequence[Sample], scores: list, motion: int, morn
 
 def balance(p: np.ndarray, truth: np.ndarray) -> list[float]:
     """Weights under which each class is said as often as it is true."""
-    target = np.bincount(truth, minlength=4) / len(truth)
-    weight = np.ones(4)
+    classes = p.shape[1]
+    target = np.bincount(truth, minlength=classes) / len(truth)
+    weight = np.ones(classes)
     for _ in range(60):
-        said = np.bincount((p * weight).argmax(axis=1), minlength=4) / len(p)
+        said = np.bincount((p * weight).argmax(axis=1), minlength=classes) / len(p)
         weight *= ((target + 0.005) / (said + 0.005)) ** 0.4
     return (weight / weight.max()).tolist()
 
 
-def confidence(said: np.ndarray, p: np.ndarray, right: np.ndarray) -> list[list[int]]:
+def confidence(
+    said: np.ndarray, p: np.ndarray, right: np.ndarray, classes: int = 4
+) -> list[list[int]]:
     """Percent right per class said and sixteenth of its posterior, never falling; where there
     were few, towards the posterior itself (worth 30 epochs)."""
     table = []
-    for k in range(4):
+    for k in range(classes):
         row, last = [], 1
         for i in range(16):
             here = (said == k) & (np.minimum((p * 16).astype(int), 15) == i)
@@ -281,8 +287,8 @@ def integers(model: dict) -> dict:
         "WEIGHT": scaled(model["weight"], 1 << 12),
         "EXP2": np.rint(16384 * 2.0 ** (-np.arange(64) / 64)).astype("<u2").tobytes(),
         "CONFIDENCE": bytes(int(v) for v in np.ravel(model["confidence"])),
-        "HEART": (0, len(model["heart"])),  # first tree, how many
-        "MOTION": (len(model["heart"]), len(model["motion"])),
+        # the heart's trees, and motion's on top: first tree, how many
+        "TABLES": ((0, len(model["heart"])), (len(model["heart"]), len(model["motion"]))),
         "TREES": io.BytesIO(pack(model["heart"]) + pack(model["motion"])),
     }
 
@@ -297,7 +303,7 @@ def render(model: dict, samples: Sequence[Sample]) -> str:
     head = [
         '"""Tables of the stager, written by `make train`; do not edit.',
         "",
-        f"Seed {SEED}, LightGBM {lightgbm.__version__}, sha256 of features and labels",
+        f"Seed {SEED}, {LIBRARY}, sha256 of features and labels",
         f"{digest}. {size} bytes of tables.",
         "Trained on Walch 2019 sleep-accel 1.0.0 and MIT-BIH slpdb 1.0.0 (PhysioNet, ODC-By 1.0):",
         *wrap(listed),
@@ -321,7 +327,8 @@ def wrap(words: Sequence[str], width: int = 95) -> list[str]:
 def literal(name: str, value) -> list[str]:
     """One table as Python source of at most 99 columns."""
     if not isinstance(value, bytes):
-        return [f"{name} = {value!r}"]
+        line = f"{name} = {value!r}"
+        return [line] if len(line) <= 99 else [f"{name} = (", *(f"    {v}," for v in value), ")"]
     lines = [f"{name} = ("]
     for at in range(0, len(value), 22):
         lines.append('    b"' + "".join(f"\\x{b:02x}" for b in value[at : at + 22]) + '"')

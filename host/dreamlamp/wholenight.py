@@ -6,7 +6,6 @@ reaches every decision again.
 """
 
 import asyncio
-import json
 import os
 import shutil
 import time
@@ -20,7 +19,7 @@ from .air import Air
 from .errors import DreamlampError
 from .link import LampError, LinkLost, connect, find, pair
 from .nights import Night
-from .recordings import Recording
+from .recordings import Recording, trained_on
 from .sim import Lamp, LampDied, Scenario, World, claimed
 from .sync import Result, sync
 
@@ -167,12 +166,6 @@ def _reference(recording: Recording, world: World, began_s: int) -> dict:
             "stages": recording.stages,
             "at_s": world.lead_s + recording.stages_at_ms / 1000 - began_s,
             "by": recording.scored_by,
-            "in_sample": _trained_on(recording.name),
+            "in_sample": trained_on(recording.name),
         }
     }
-
-
-def _trained_on(name: str) -> bool:
-    """Whether the committed stager was fitted on the recording of this file name."""
-    twins = json.loads(Path(__file__).with_name("stagetwin.json").read_text())
-    return Path(name).stem in {record.split("/")[1] for record in twins["records"]}

@@ -11,9 +11,16 @@ SOURCE = {  # of a night that no lamp on a bedside saw
 }
 
 
+def source_label(facts: dict) -> str:
+    """The short of it."""
+    if facts["source"].get("heart") == "recording" and facts["imported"]:
+        return "Imported beats, no lamp was there"
+    return SOURCE.get(facts["source"].get("heart"), "")
+
+
 def source_sentence(facts: dict) -> str:
     """What is not real about the night; empty if all of it is."""
-    label, name = SOURCE.get(facts["source"].get("heart"), ""), facts["source"].get("name")
+    label, name = source_label(facts), facts["source"].get("name")
     return f"{label} ({name})" if label and name else label
 
 

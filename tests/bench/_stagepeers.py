@@ -41,7 +41,7 @@ def heart(s: train.Sample) -> np.ndarray:
 class Logistic:
     """Logistic regression on `see(sample)` and a causal Markov filter."""
 
-    def __init__(self, see, samples: Sequence[train.Sample]):
+    def __init__(self, see, samples: Sequence, classes: int = 4, start: list = train.START):
         self.see = see
         x = np.vstack([see(s) for s in samples])
         y = np.concatenate([s.y for s in samples])
@@ -50,9 +50,9 @@ class Logistic:
         self.fit = LogisticRegression(C=0.02, max_iter=300).fit(
             self.scale.transform(x[use]), y[use]
         )
-        share = np.log(np.bincount(y[use], minlength=4) / use.sum())
-        self.model = {"prior": share.tolist(), "chain": train.chain(samples).tolist()}
-        self.model |= {"start": train.START, "temper": [TEMPER], "weight": [[1.0] * 4]}
+        share = np.log(np.bincount(y[use], minlength=classes) / use.sum())
+        self.model = {"prior": share.tolist(), "chain": train.chain(samples, classes).tolist()}
+        self.model |= {"start": start, "temper": [TEMPER], "weight": [[1.0] * classes]}
         p = np.vstack([self._posterior(s) for s in samples])[y >= 0]
         self.model["weight"] = [train.balance(p, y[y >= 0])]
 

@@ -82,7 +82,17 @@ class Radio:
 
 
 class Bonds:
-    refused, let_in, opened = False, False, False
+    refused, let_in, opened, until_s, revoked = False, False, False, 0, False
+    owners = ()
+
+    def slot(self, key):
+        return 0 if key in self.owners else None
+
+    def open(self, now_s):
+        self.opened = True
+
+    def revoke_all(self):
+        self.revoked = True
 
     def forget(self):
         pass
@@ -181,11 +191,15 @@ def test_another_central_finds_nothing_of_the_last_one():
     assert len(driver.room) == 20
 
 
+def waited(driver, ms):
+    driver.since = time.ticks_ms() - ms
+
+
 def test_a_stranger_is_shown_the_door():
     driver, radio, server = connected(known=False)
     driver.doorman(server)
     assert radio.dropped == []  # it may still prove itself
-    driver.since = time.ticks_ms() - 60_001
+    waited(driver, 8_001)
     driver.doorman(server)
     assert radio.dropped == [7]
     driver.event(28, (7, 1, 0, 1, 16))  # encrypted, and not by a bond of ours
@@ -199,17 +213,110 @@ def test_a_stranger_is_shown_the_door():
     assert radio.dropped == [7, 7, 7]
 
 
-def test_live_heart_rate_is_for_known_peers_and_off_until_turned_on():
-    class Beats:
-        n, flag, ibi_ms = 3, (wire.FIRST, wire.NN, wire.NN), (0, 1000, 500)
+def test_who_is_to_pair_has_a_minute_for_it():
+    driver, radio, server = connected(known=False)
+    server.bonds.opened = True
+    waited(driver, 59_000)
+    driver.doorman(server)
+    assert radio.dropped == []
+    waited(driver, 60_001)
+    driver.doorman(server)
+    assert radio.dropped == [7]
 
+
+def besieged(driver, times=6):
+    for _ in range(times):
+        driver.event(2, (7, 0, bytes(6)))
+        driver.event(1, (7, 1, b"\x0c\x02\x03\x04\x05\x06"))
+
+
+def patience_ms(driver, radio, server):
+    """How long the central that is connected now may stay; in steps of 100 ms."""
+    for ms in range(0, 10_000, 100):
+        waited(driver, ms)
+        driver.doorman(server)
+        if radio.dropped:
+            radio.dropped.clear()
+            return ms
+
+
+def test_strangers_in_a_row_are_borne_with_for_half_a_second():
+    driver, radio, server = connected(known=False)
+    assert patience_ms(driver, radio, server) == 8000
+    besieged(driver, 1)
+    assert patience_ms(driver, radio, server) == 4000
+    besieged(driver)
+    assert patience_ms(driver, radio, server) == 500
+    server.bonds.let_in = True  # somebody who is known came and went
+    driver.event(28, (7, 1, 0, 1, 16))
+    driver.event(2, (7, 0, bytes(6)))
+    server.bonds.let_in = False
+    driver.event(1, (7, 0, bytes(6)))
+    assert patience_ms(driver, radio, server) == 8000
+    besieged(driver)
+    driver.event(2, (7, 0, bytes(6)))
+    waited(driver, 600_001)  # they went away
+    driver.event(1, (7, 0, bytes(6)))
+    assert patience_ms(driver, radio, server) == 8000
+    besieged(driver)
+    driver.open_window()
+    server.bonds.opened = False
+    assert patience_ms(driver, radio, server) == 8000
+
+
+def test_an_owners_address_keeps_its_time_whoever_besieges_the_lamp():
+    driver, radio, server = connected(known=False)
+    server.bonds.owners = (b"\x01\x06\x05\x04\x03\x02\x0c",)  # as the stack keys its secrets
+    besieged(driver)
+    assert patience_ms(driver, radio, server) == 8000
+
+
+def test_a_refused_pairing_is_followed_by_a_rest():
+    driver, _radio, server = connected(known=False)
+    driver.event(2, (7, 0, bytes(6)))
+    assert not driver.rest
+    driver.event(1, (7, 0, bytes(6)))
+    server.bonds.refused = True
+    driver.event(2, (7, 0, bytes(6)))
+    assert driver.rest
+
+
+def test_the_button_may_forget_everybody():
+    driver, _radio, server = connected(known=False)
+    driver.open_window()
+    assert server.bonds.opened and not server.bonds.revoked
+    driver.open_window(True)
+    assert server.bonds.opened and server.bonds.revoked
+
+
+class Beats:
+    """heart.Beats, as an epoch fills it."""
+
+    def __init__(self, *rows):
+        self.n = len(rows)
+        self.flag, self.ibi_ms = [row[0] for row in rows], [row[1] for row in rows]
+
+
+def test_live_heart_rate_is_for_known_peers_and_off_until_turned_on():
     for known, live, count in ((True, 1, 1), (True, 0, 0), (False, 1, 0)):
         driver, radio, _ = connected(known, live=live)
-        driver.notify_heart(61, Beats)
+        driver.notify_heart(Beats())
+        driver.notify_heart(Beats((wire.NN, 1000)))
         assert len(radio.sent) == count
+
+
+def test_each_beat_goes_out_live_once_with_a_rate_over_the_last_few():
     driver, radio, _ = connected(live=1)
-    driver.notify_heart(61, Beats)
-    assert radio.sent == [(3, bytes((0x10, 61, 0, 4, 0, 2)))]
+    early = [(wire.NN, 700)] * 9
+    driver.notify_heart(Beats(*early))  # they were before anybody listened
+    assert radio.sent == []
+    driver.notify_heart(Beats(*early, (wire.NN, 1000)))
+    assert radio.sent == [(3, bytes((0x10, 81, 0, 4)))]  # 8 / (7 * 0.7 s + 1 s)
+    driver.notify_heart(Beats(*early, (wire.NN, 1000)))
+    driver.notify_heart(Beats(*early, (wire.NN, 1000), (wire.ARTEFACT, 300)))
+    assert len(radio.sent) == 1
+    driver.notify_heart(Beats((wire.FIRST, 0), (wire.NN, 500)))  # another epoch
+    assert radio.sent[1] == (3, bytes((0x10, 120, 0, 2)))
 
 
 def test_current_time_becomes_unix_seconds():

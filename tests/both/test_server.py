@@ -44,9 +44,13 @@ class Log:
 class Night:
     state, mode, level = wire.RECORDING, wire.OBSERVE, 1234
     clock = None
+    fetches = 0
 
     def __init__(self):
         self.epoch = wire.Epoch()
+
+    def sync_began(self):
+        self.fetches += 1
 
     def set(self, key, value):
         setattr(self, key, value)
@@ -120,6 +124,18 @@ def test_read_sends_exactly_its_credit_and_goes_on_where_it_ended():
     ask(lamp, wire.READ, struct.pack("<HII", 1, 0, 10))
     ask(lamp, wire.STOP)
     assert stream(lamp) == {}
+
+
+def test_the_night_hears_once_a_connection_that_somebody_fetches():
+    lamp = made()
+    ask(lamp, wire.READ, struct.pack("<HII", 9, 0, 10))
+    assert lamp.night.fetches == 0
+    for night in (1, 4, 1):
+        ask(lamp, wire.READ, struct.pack("<HII", night, 0, 10))
+    assert lamp.night.fetches == 1
+    lamp.gone()
+    ask(lamp, wire.READ, struct.pack("<HII", 1, 0, 10))
+    assert lamp.night.fetches == 2
 
 
 def test_what_the_radio_could_not_take_comes_again():

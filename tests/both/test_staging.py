@@ -2,7 +2,7 @@
 
 import gc
 
-from lamp import stagemodel, staging, wire
+from lamp import forest, stagemodel, staging, wire
 
 EPOCHS = 240
 # of the committed model; `python tests/both/test_staging.py` prints them
@@ -44,7 +44,7 @@ def checksum(rows):
 
 def test_the_first_epochs_and_none_later_are_unscored_on_a_clean_night():
     stages = [row[0] for row in labels()]
-    first = staging.HISTORY - 1
+    first = forest.HISTORY - 1
     assert stages[:first] == [wire.UNSCORED] * first
     assert wire.UNSCORED not in stages[first:]
     assert len(set(stages)) > 2
@@ -63,7 +63,7 @@ def test_an_unworn_epoch_is_unscored_at_once_and_says_nothing():
 
 def test_a_short_loss_of_signal_is_bridged_and_a_long_one_is_not():
     stager, epoch, said = staging.Stager(), wire.Epoch(), []
-    for index in range(60 + staging.BLIND + 1):
+    for index in range(60 + forest.BLIND + 1):
         synthetic(epoch, index)
         if index >= 60:
             for i in range(wire.BINS):
@@ -93,16 +93,16 @@ def test_motion_is_heard_where_it_is_measured():
 
 
 def test_the_largest_intermediates_stay_below_31_bit_small_integers():
-    worst = 127 * (stagemodel.HEART[1] + stagemodel.MOTION[1])  # every leaf at its limit
+    worst = 127 * (stagemodel.TABLES[0][1] + stagemodel.TABLES[1][1])  # every leaf at its limit
     assert (2 * worst + 2048) * max(stagemodel.TEMPER) < 1 << 30
     for i in range(4):
         assert sum(stagemodel.CHAIN[4 * i : 4 * i + 4]) <= (1 << 14) + 2
     assert (1 << 14) * max(stagemodel.WEIGHT) < 1 << 30
-    assert max(staging.EXP2) == 1 << 14
+    assert max(staging.Stager()._exp2) == 1 << 14
 
 
 def test_the_tables_fit_8_kb():
-    trees = 37 * (stagemodel.HEART[1] + stagemodel.MOTION[1])
+    trees = 37 * (stagemodel.TABLES[0][1] + stagemodel.TABLES[1][1])
     assert trees + len(stagemodel.EXP2) + len(stagemodel.CONFIDENCE) + 2 * 37 <= 8192
 
 

@@ -46,6 +46,9 @@ class Night:
     def clock_set(self, unix_s: int, offset_min: int) -> None:
         self.clock = unix_s, offset_min
 
+    def sync_began(self) -> None:
+        pass
+
     def lamp_off(self) -> None:
         self.level = 0
 

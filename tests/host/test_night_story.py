@@ -264,3 +264,39 @@ def test_a_night_cut_early_is_replayed_without_a_false_alarm(seconds):
     verdict = replay.replay(nights.decode(bytes(raw[:n]), 1))
     assert verdict.ok, verdict.as_json()
     assert verdict.heart_beats > 40 or seconds < 60
+
+
+def codes(lamp, number=1):
+    return [frame[2] for frame in lamp.frames(number) if frame[0] == wire.EVENT]
+
+
+def test_the_open_night_says_that_somebody_fetched_and_an_ended_one_does_not():
+    lamp = Lamp()
+    lamp.night.sync_began()
+    lamp.night.begin()
+    lamp.wear(1)
+    lamp.night.sync_began()
+    assert codes(lamp).count(wire.SYNC_BEGAN) == 1
+    lamp.night.end(wire.END_BUTTON)
+    lamp.night.sync_began()
+    assert codes(lamp).count(wire.SYNC_BEGAN) == 1
+
+
+def test_a_fault_of_the_flash_is_written_into_the_night():
+    lamp = Lamp()
+    lamp.night.begin()
+    lamp.wear(1)
+    assert wire.FLASH_FAULT not in codes(lamp)
+    program, left = lamp.log.ring.flash.program, [1]
+
+    def weak(sector, at, data):  # one program that does not stick
+        if left:
+            left.pop()
+            return
+        program(sector, at, data)
+
+    lamp.log.ring.flash.program = weak
+    lamp.wear(2)
+    told = [f for f in lamp.frames(1) if f[0] == wire.EVENT and f[2] == wire.FLASH_FAULT]
+    assert len(told) == 1 and struct.unpack_from("<h", told[0], 6)[0] == 1
+    assert [k for k in kinds(lamp) if k == wire.EPOCH] == [wire.EPOCH] * 6

@@ -1,13 +1,14 @@
 """Both ends of the sync in one process: any loss, any cut, any growth, and the bytes are right."""
 
 import asyncio
+import contextlib
 import hashlib
 import random
 import tempfile
 from pathlib import Path
 
 import pytest
-from dreamlamp import link, sync
+from dreamlamp import library, link, sync
 from hostile import Target
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -120,6 +121,49 @@ def test_the_host_takes_no_other_night_for_the_one_it_kept(tmp_path):
     other = target_of(3000, 2)  # a lamp that was erased and counts from 1 again
     result, _ = asyncio.run(bring(other, tmp_path, chance, 0, []))
     assert result.path.read_bytes() == other.log.held[1]
+    (older,) = tmp_path.glob("3F2A-older1-*.night")  # it was fetched once: it is never dropped
+    assert older.read_bytes() == target.log.held[1] and older.with_suffix(".json").exists()
+    third = target_of(5000, 3)
+    asyncio.run(bring(third, tmp_path, chance, 0, []))
+    assert (tmp_path / "3F2A-older2-00001.night").read_bytes() == other.log.held[1]
+
+
+def test_a_night_that_rotted_on_this_disk_is_fetched_again(tmp_path):
+    target, chance = target_of(3000, 1), random.Random(1)
+    kept, _ = asyncio.run(bring(target, tmp_path, chance, 0, []))
+    good = kept.path.read_bytes()
+    kept.path.write_bytes(good[:-1] + b"?")
+    again, _ = asyncio.run(bring(target, tmp_path, chance, 0, []))
+    assert again.state == "complete" and kept.path.read_bytes() == good
+
+
+@pytest.mark.parametrize("at", range(6))
+def test_a_host_cut_at_any_rename_has_the_night_or_fetches_the_rest(tmp_path, monkeypatch, at):
+    target, chance = target_of(3000, 1), random.Random(1)
+    target.log.held.pop(1)
+    for size in (0, 2000):  # at first, and when the open night has grown
+        target.log.held[4] += b"\x09" * size
+        with monkeypatch.context() as m:
+            m.setattr(Path, "replace", fuse(at))
+            with contextlib.suppress(KeyboardInterrupt):
+                asyncio.run(bring(target, tmp_path, chance, 0, []))
+        (result,) = asyncio.run(bring(target, tmp_path, chance, 0, []))
+        assert result.path.read_bytes() == target.log.held[4]
+        assert sorted(p.suffix for p in tmp_path.glob("3F2A*")) == [".json", ".night"]
+
+
+def fuse(at: int):
+    """A Path.replace that blows before its `at // 2`-th call, or after it."""
+    calls, replace = iter(range(10**9)), Path.replace
+
+    def blown(old: Path, new: Path) -> None:
+        number = next(calls)
+        if number != at // 2 or at % 2:
+            replace(old, new)
+        if number == at // 2:
+            raise KeyboardInterrupt
+
+    return blown
 
 
 def test_a_night_is_deleted_on_the_strength_of_its_hash_only(tmp_path):
@@ -151,3 +195,23 @@ def test_what_does_not_match_its_hash_is_never_kept(tmp_path):
     with pytest.raises(link.LampError, match="does not match"):
         asyncio.run(bring(target, tmp_path, random.Random(1), 0, []))
     assert not list(tmp_path.glob("*.night")) and target.log.marked == set()
+
+
+def test_a_night_deleted_here_is_deleted_on_the_lamp_and_comes_back_no_more(tmp_path):
+    target = target_of(900, 5)
+    first = asyncio.run(bring(target, tmp_path, random.Random(1), 0.0, []))
+    library.delete(first[0].path)
+    again = asyncio.run(bring(target, tmp_path, random.Random(1), 0.0, []))
+    assert [r.state for r in again] == ["deleted", "kept"] and list(target.log.held) == [4]
+    assert [p.name for p in tmp_path.glob("*.night")] == ["3F2A-00004.night"]
+    assert not library.Library(tmp_path).forgotten()
+
+
+def test_another_night_of_a_deleted_ones_number_is_fetched(tmp_path):
+    target = target_of(900, 5)
+    first = asyncio.run(bring(target, tmp_path, random.Random(1), 0.0, []))
+    library.delete(first[0].path)
+    target.log.held[1] = b"\x01" * 700
+    again = asyncio.run(bring(target, tmp_path, random.Random(1), 0.0, []))
+    assert again[0].state == "complete" and first[0].path.read_bytes() == b"\x01" * 700
+    assert 1 in target.log.held and not library.Library(tmp_path).forgotten()

@@ -165,6 +165,21 @@ def test_a_press_is_short_or_long_and_held_at_boot_means_safe(lamp):
     assert "safe True" in lamp(body, stop_at_s=60, events=events)[1]
 
 
+def test_only_a_second_long_press_soon_after_the_first_says_forget(lamp):
+    body = (
+        "while True:\n    await asyncio.sleep_ms(300)\n    board.watchdog.feed()\n"
+        "    held = board.button.held()\n    board.button.taken()\n"
+        "    if held: print('held', held, board.clock.now_s())\n"
+    )
+    leans, again, late = [10000, "button", 60000], [100000, "button", 11000], 400000
+    events = [leans, again, [late, "button", 4000], [late + 130000, "button", 11000]]
+    events += [[late + 160000, "button", 5000], [late + 170000, "button", 9000]]
+    status, said, _state = lamp(body, stop_at_s=late // 1000 + 200, events=events)
+    told = [line.split()[1:] for line in said.splitlines() if line.startswith("held")]
+    assert status == 0 and [n for n, _ in told] == list("1121111"), said
+    assert 108 <= int(told[2][1]) <= 110
+
+
 def test_a_night_of_samples_is_cheap(lamp):
     body = (
         "board.sensor.wake()\nbuf = array.array('i', [0] * 32)\nn = lost = 0\nwhile True:\n"

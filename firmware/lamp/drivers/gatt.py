@@ -38,9 +38,16 @@ _QUEUE = const(4)
 _MTU_WANTED = const(247)  # one notification fills one 251-byte link-layer packet
 _ATT_OVERHEAD = const(3)  # opcode and handle of a notification
 _WAIT = const(-1)  # nothing to do until an event
-_STRANGER_MS = const(60_000)  # one central at a time: who proves no bond must make room
+# One central at a time: who proves no bond must make room. Each stranger in a row halves the time
+# of the next, down to half a second, but for the addresses of bonds.
+_STRANGER_MS = const(8_000)
+_HALVINGS = const(4)
+_FORGIVEN_MS = const(600_000)  # without a connection
+_PAIRING_MS = const(60_000)  # while the window is open
 _KEYS_MS = const(2_000)  # from encryption to stored keys, while the window is open
+_REST_MS = const(2_000)  # unseen after a pairing that was refused: each costs the chip some 0.3 s
 _LOOK_MS = const(200)
+_MEAN_OF = const(8)  # beats in the live heart rate
 
 
 def field(kind, data):
@@ -73,6 +80,8 @@ class Gatt:
         self.woken = asyncio.ThreadSafeFlag()
         self.server = None
         self.turn = 0  # connections begun and ended
+        self.strangers = 0  # in a row
+        self.rest = False
         self.buf = bytearray(_MTU_WANTED - _ATT_OVERHEAD)
         self.forget()
 
@@ -80,8 +89,10 @@ class Gatt:
         """Another central, or none: as after power-up."""
         self.turn += 1
         if self.server:
+            self.rest = self.server.bonds.refused
             self.server.bonds.forget()
-        self.conn = None
+        self.conn = self.address = None
+        self.told = -1  # beats of this epoch that went out live, or were before
         self.encrypted = self.bonded = False
         self.since = time.ticks_ms()
         self.requests = []
@@ -98,6 +109,8 @@ class Gatt:
                 turn = self.turn
                 server.gone()
                 if self.conn is None:
+                    if self.rest:
+                        await asyncio.sleep_ms(_REST_MS)
                     self.advertise()
             wait = self.burst(server)
             if wait == _WAIT and self.conn is not None and not self.known():
@@ -159,9 +172,14 @@ class Gatt:
         if event == _WRITE:
             self.written(data[1])
         elif event == _CONNECT:
+            if time.ticks_diff(time.ticks_ms(), self.since) > _FORGIVEN_MS:
+                self.strangers = 0
             self.forget()
             self.conn = data[0]
+            # as the stack keys its secrets: the other end first
+            self.address = bytes((data[1] & 1,)) + bytes(reversed(bytes(data[2])))
         elif event == _DISCONNECT:
+            self.strangers = 0 if self.known() else min(self.strangers + 1, _HALVINGS)
             self.forget()
         elif event == _MTU:
             n = min(data[1] - _ATT_OVERHEAD, len(self.buf))
@@ -185,18 +203,28 @@ class Gatt:
 
         The stack tells of encryption before it stores the keys, hence a short grace.
         """
-        open_ = server.bonds.is_open(server.clock.now_s())
-        grace = _STRANGER_MS
-        if server.bonds.refused:
+        bonds = server.bonds
+        open_ = bonds.is_open(server.clock.now_s())
+        if bonds.refused:
             grace = 0
         elif self.encrypted:
             grace = _KEYS_MS if open_ else 0
+        elif open_:
+            grace = _PAIRING_MS
+        else:
+            owner = bonds.slot(self.address) is not None
+            grace = _STRANGER_MS >> (0 if owner else self.strangers)
         if server.armed and time.ticks_diff(time.ticks_ms(), self.since) >= grace:
             self.ble.gap_disconnect(self.conn)
 
-    def open_window(self):
-        """The owner held the button: for two minutes one new host may pair."""
+    def open_window(self, alone=False):
+        """The owner held the button: for two minutes one new host may pair; `alone`: and none of
+        the old ones comes back."""
+        if alone:
+            self.server.bonds.revoke_all()
         self.server.bonds.open(self.server.clock.now_s())
+        self.strangers = 0
+        self.woken.set()
 
     def written(self, handle):
         """A central wrote: queue its request; what overflows the queue is dropped."""
@@ -248,14 +276,26 @@ class Gatt:
             server.unpull()
             raise
 
-    def notify_heart(self, bpm, beats):
-        """Heart Rate Measurement with RR intervals in 1/1024 s, if the owner turned it on."""
-        if self.conn is None or not self.known() or not self.settings.get("live", 0):
+    def notify_heart(self, beats):
+        """Heart Rate Measurement of the `beats` (heart.Beats) that are new since the last call,
+        with RR intervals in 1/1024 s, if the owner turned it on."""
+        n = beats.n
+        if self.conn is None or n == self.told:
             return
-        out = bytearray((0x10, min(bpm, 255)))
-        for i in range(beats.n):
-            if beats.flag[i] == wire.NN and len(out) + 2 <= len(self.room):
-                out.extend(struct.pack("<H", beats.ibi_ms[i] * 128 // 125))
+        new = self.told >= 0
+        first, self.told = (self.told if n > self.told else 0), n
+        if not new or not self.known() or not self.settings.get("live", 0):
+            return
+        out, count, total_ms = bytearray((0x10, 0)), 0, 0
+        for i in range(max(0, min(first, n - _MEAN_OF)), n):
+            if beats.flag[i] == wire.NN:
+                count += 1
+                total_ms += beats.ibi_ms[i]
+                if i >= first and len(out) + 2 <= len(self.room):
+                    out.extend(struct.pack("<H", beats.ibi_ms[i] * 128 // 125))
+        if len(out) == 2:
+            return
+        out[1] = min((60000 * count + total_ms // 2) // total_ms, 255)
         try:
             self.ble.gatts_notify(self.conn, self.heart, out)
         except OSError:

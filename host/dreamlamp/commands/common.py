@@ -1,9 +1,12 @@
 """What the commands share: their options, and how they print for programs."""
 
+import functools
 import json
 from pathlib import Path
 
 import click
+
+from ..index import Wanted
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print figures for programs.")
 where = click.option(
@@ -18,3 +21,34 @@ which = click.argument("night", default="last")
 
 def show_json(value) -> None:
     click.echo(json.dumps(value, indent=1, sort_keys=True))
+
+
+def choice(command):
+    """Options that choose nights; `command` gets them as `wanted`, an `index.Wanted`."""
+    day = click.DateTime(["%Y-%m-%d"])
+
+    @functools.wraps(command)
+    def chosen(*args, since, until, longer, shorter, loops, source, synthetic, lamp, of, **more):
+        wanted = Wanted(
+            person=None if of == "all" else of or "",
+            since=since and since.date(), until=until and until.date(),
+            longer_min=None if longer is None else longer * 60,
+            shorter_min=None if shorter is None else shorter * 60,
+            loops=loops, source=source or "", synthetic=synthetic, lamp=lamp or "",
+        )  # fmt: skip
+        return command(*args, wanted=wanted, **more)
+
+    for option in (
+        click.option("--of", metavar="NAME", help="Another person's nights; `all`: everybody's."),
+        click.option("--lamp", metavar="NAME", help="Only from this lamp, for example 3F2A."),
+        click.option("--synthetic/--real", default=None, help="Only (not) from a made-up heart."),
+        click.option("--source", type=click.Choice(["lamp", "virtual", "recording", "synthetic"]),
+                     help="Where the beats came from."),
+        click.option("--loops/--no-loops", default=None, help="Only with (without) a loop."),
+        click.option("--shorter", type=float, metavar="HOURS", help="Recorded for at most."),
+        click.option("--longer", type=float, metavar="HOURS", help="Recorded for at least."),
+        click.option("--until", type=day, metavar="YYYY-MM-DD", help="Last evening."),
+        click.option("--since", type=day, metavar="YYYY-MM-DD", help="First evening."),
+    ):  # fmt: skip
+        chosen = option(chosen)
+    return chosen

@@ -1,17 +1,19 @@
 """The nights of the library: fetch them, list them, draw them, ask why."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from .. import library, terminal
+from .. import index, library, sealed, terminal
 from .. import replay as replaying
 from .. import report as reporting
 from ..errors import DreamlampError
+from ..index import SORTS
 from ..summary import reasons, summarise
 from ..terminal import err, out
-from .common import as_json, show_json, where, which
+from .common import as_json, choice, show_json, where, which
 
 
 @click.command()
@@ -55,21 +57,36 @@ def sync(lamp: str | None, pair: bool, folder: Path | None, as_json: bool) -> No
 
 
 @click.command()
+@choice
+@click.option("--sort", type=click.Choice(SORTS), default="began", show_default=True)
+@click.option("--reverse", is_flag=True, help="The other way round.")
+@click.option("-n", "--last", type=click.IntRange(min=1), help="Only so many, the last of them.")
 @where
 @as_json
-def nights(folder: Path | None, as_json: bool) -> None:
-    """List the nights of the library, oldest first."""
+def nights(wanted, sort, reverse, last, folder: Path | None, as_json: bool) -> None:
+    """List the nights of the library, oldest first.
+
+    The evening of a night is its day, also for one that began after midnight.
+
+    \b
+    dreamlamp nights --since 2026-03-01 --loops
+    dreamlamp nights --longer 6 --real --sort tst --last 10
+    dreamlamp nights --of anna
+    """
+    wanted = replace(wanted, sort=sort, reverse=reverse)
     held = library.Library(folder)
-    rows = []
-    for path in held.paths():
-        try:
-            rows.append({"name": path.stem, "facts": summarise(library.read(path))})
-        except DreamlampError as error:
-            err.print(f"{path.name}: {error}")
+    with terminal.bars({"index": "reading"}) as told, index.opened(held, told) as known:
+        for name, error in known.unreadable(wanted.person):
+            err.print(f"{name}: {error}")
+        found = known.nights(wanted)[-(last or 0) :]
+        if as_json:
+            facts = {row["name"]: facts for row, facts in known.facts(wanted)}
     if as_json:
-        show_json(rows)
-    elif rows:
-        out.print(terminal.listing(rows))
+        show_json([{"name": row["name"], "facts": facts[row["name"]]} for row in found])
+    elif found:
+        terminal.listing(found)
+    elif held.paths(wanted.person):
+        out.print("No night is like that.")
     else:
         hint = f"No nights in {held.folder} yet: run `{held.typed('sync')}`."
         out.print(hint, soft_wrap=True)
@@ -93,12 +110,14 @@ def report(night: str, folder: Path | None, output: Path | None, as_json: bool) 
     if not page.parent.is_dir():
         raise DreamlampError(f"there is no folder {page.parent} for the page: make it first")
     held = library.read(path)
-    facts = reporting.write(held, page)
+    hidden = output is None and sealed.locked(path.parent)
+    facts = summarise(held) if hidden else reporting.write(held, page)
     if as_json:
-        show_json({**facts, "report": str(page)})
+        show_json({**facts, "report": None if hidden else str(page)})
         return
     terminal.show(held, facts)
-    out.print(f"\nreport: {page}", soft_wrap=True)
+    none = "none: the library is locked, and -o FILE would write it for all to read"
+    out.print(f"\nreport: {none if hidden else page}", soft_wrap=True)
 
 
 @click.command()

@@ -52,6 +52,9 @@ class Night:
     def set(self, key, value):
         setattr(self, key, value)
 
+    def sync_began(self):
+        pass
+
     def clock_set(self, unix_s, offset_min):
         self.clock = (unix_s, offset_min)
 

@@ -3,6 +3,8 @@
 seed = 0x0A3F2A
 outside = None
 happened = []
+listeners = []
+now_ms = 0
 
 
 def happen(name, *args):
