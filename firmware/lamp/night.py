@@ -22,7 +22,7 @@ _WEAR_EPOCHS = const(20)  # ten minutes of wear begin a night without the button
 _UNWORN_EPOCHS = const(120)  # an hour without a finger ends it
 _NIGHT_EPOCHS = const(240)  # two hours: less teaches nothing and earns no right to act
 _FRESH_S = const(6 * 3600)  # a night begun sooner after another has the same rescues and light
-_POLL_MS = const(240)  # the sensor's FIFO holds 640 ms
+_POLL_MS = const(160)  # the sensor's FIFO holds 640 ms; a flash erase and an epoch come on top
 
 
 class Night:

@@ -20,9 +20,8 @@ _CRASHED = const(1)
 _CUT = const(42)
 _RESET = const(43)
 _BITTEN = const(44)
-_LOOK_MS = const(60000)
-# loader, IDF and the import of `lamp`: an estimate, to be measured
-_BOOT_US = const(1000000)
+_LOOK_MS = const(10000)
+_TELL_MS = const(60000)
 
 _here = __file__.rsplit("/", 1)[0] if "/" in __file__ else "."
 sys.path[:0] = [_here, sys.argv[2] if len(sys.argv) > 2 else _here + "/.."]
@@ -54,11 +53,12 @@ gc.collect()
 
 
 class Heap:
-    """Free heap at its lowest, garbage not counted: looked at each minute of world time."""
+    """Free heap and its largest block at their lowest, garbage not counted: looked at every 10 s
+    and every minute of world time."""
 
     share = gc.mem_alloc() - _before
-    low = gc.mem_free()
-    next_ms = 0
+    low = block = gc.mem_free()
+    next_ms = tell_ms = 0
 
     @classmethod
     def look(cls, now_ms):
@@ -66,7 +66,25 @@ class Heap:
             cls.next_ms = now_ms + _LOOK_MS
             gc.collect()
             cls.low = min(cls.low, gc.mem_free())
+        if now_ms >= cls.tell_ms:
+            cls.tell_ms = now_ms + _TELL_MS
+            if now_ms > world.boot_ms + _TELL_MS:  # before that it is still loading
+                cls.block = min(cls.block, largest())
             sys.stderr.write("world %d\n" % now_ms)  # for whoever waits for the night to end
+
+
+def largest():
+    """Bytes of the largest block that can be had, to 256."""
+    least, most = 0, gc.mem_free()
+    while most - least > 256:
+        middle = (least + most) // 2
+        try:
+            bytearray(middle)
+            least = middle
+        except MemoryError:
+            most = middle
+        gc.collect()
+    return least
 
 
 def run():
@@ -74,7 +92,7 @@ def run():
     try:
         time.install()
         time.on_pass.append(Heap.look)
-        time.charge_us(_BOOT_US)
+        time.charge_us(world.boot_us)
         if flashed:
             console.power_on()
         else:
@@ -108,6 +126,8 @@ world.write_state(
     prompt=console.prompt,
     heap_share=Heap.share,
     heap_low=Heap.low,
+    heap_block=Heap.block,
+    advertising_ms=world.advertised_ms,
     fifo_gap_ms_max=sensor.gap_ms_max if sensor else 0,
 )
 sys.exit(status)

@@ -42,6 +42,10 @@ cause = POWER_ON
 alive = True
 sensor = 0x15  # part number of the sensor on the bus; 0: none
 gc_us = 0  # charged for each garbage collection
+work = ()  # [every ms, us] charged for computing
+boot_us = 1000000  # loader, IDF and the import of the firmware: an estimate, to be measured
+steady = False
+advertised_ms = None  # first in this boot, since power-up
 
 finger = True
 usb = True
@@ -66,7 +70,7 @@ _due_ms = 0
 def load(path):
     """Read WORLD; world time goes on where `state.json` of the last boot left it."""
     global folder, seed, outside, realtime, fast_until_ms, now_ms, boot_ms, boots, cause
-    global sensor, gc_us
+    global sensor, gc_us, work, boot_us, steady
     global _events, _next, _stop_ms
     folder = path
     with open(path + "/world.json") as file:
@@ -76,6 +80,9 @@ def load(path):
     outside = tuple(spec["outside"]) if spec.get("outside") else None
     sensor = spec.get("sensor", sensor)
     gc_us = spec.get("gc_us", gc_us)
+    work = spec.get("work", work)
+    boot_us = spec.get("boot_us", boot_us)
+    steady = bool(spec.get("steady"))
     realtime = bool(spec.get("realtime"))
     if "fast_until_s" in spec:
         fast_until_ms = min(NEVER, spec["fast_until_s"] * 1000)

@@ -10,6 +10,8 @@ import hashlib
 import io
 import json
 import math
+import re
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -189,6 +191,7 @@ def fit(samples: Sequence[Sample], rounds: dict = ROUNDS, morning: bool = False)
         "temper": [0.3, 0.3],
         "weight": [[1.0] * 4] * 2,
         "confidence": [[[0] * 16] * 4] * 2,
+        "figures": [{}, {}],
     }
     for motion, scores in enumerate(outside(samples, rounds, 2 if morning else FOLDS)):
         use = [i for i, s in enumerate(samples) if s.moving or not motion]
@@ -218,6 +221,17 @@ def tune(model: dict, samples: Sequence[Sample], scores: list, motion: int, morn
             right = said == truth
             model["confidence"][motion] = confidence(said, p[np.arange(len(said)), said], right)
             model["gate"][motion] = float(np.quantile(p[truth == 3, 3], 1 - GATE_RECALL))
+            model["figures"][motion] = figures(samples, y, said)
+
+
+def figures(samples: Sequence[Sample], y: np.ndarray, said: np.ndarray) -> dict[str, float]:
+    """Three-class kappa of each data set, by trees that never saw the subject."""
+    of = np.concatenate([[s.night.dataset] * len(s.y) for s in samples])[y >= 0]
+    truth = y[y >= 0]
+    return {
+        name: round(float(cohen_kappa_score(THREE[truth[of == name]], THREE[said[of == name]])), 3)
+        for name in sorted(set(of))
+    }
 
 
 def balance(p: np.ndarray, truth: np.ndarray) -> list[float]:
@@ -293,8 +307,28 @@ def integers(model: dict) -> dict:
     }
 
 
+def code_of(module: Path) -> str:
+    """The code that `module` is made by, and the commit at which it was first made so."""
+    lamp, here = Path(staging.__file__).parent, Path(__file__).parent
+    files = [here / f"{name}.py" for name in ("train", "nightset", "stagefloat")]
+    files += [
+        lamp / f"{name}.py" for name in ("stagefeatures", "forest", "staging", "heart", "dsp")
+    ]
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    made = re.search(rf"sha256 {digest} of the code, commit (\w+)", module.read_text())
+    if made:
+        return made[0]
+    asked = ["git", "-C", str(here), "rev-parse", "--short=10", "HEAD"]
+    commit = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    return f"sha256 {digest} of the code, commit {commit or 'unknown'}"
+
+
 def render(model: dict, samples: Sequence[Sample]) -> str:
     """The text of firmware/lamp/stagemodel.py."""
+    kappas = [
+        ", ".join(f"{name} {kappa:.3f}" for name, kappa in kind.items())
+        for kind in model["figures"]
+    ]
     tables = integers(model)
     trees = tables.pop("TREES").getvalue()
     size = len(trees) + sum(len(v) for v in tables.values() if isinstance(v, bytes))
@@ -304,7 +338,11 @@ def render(model: dict, samples: Sequence[Sample]) -> str:
         '"""Tables of the stager, written by `make train`; do not edit.',
         "",
         f"Seed {SEED}, {LIBRARY}, sha256 of features and labels",
-        f"{digest}. {size} bytes of tables.",
+        f"{digest}. {size} bytes of tables,",
+        f"{code_of(Path(staging.__file__).with_name('stagemodel.py'))}.",
+        f"Kappa of wake, NREM and REM, subjects held out ({FOLDS} folds, tempered on these nights):",
+        f"    heart alone: {kappas[0]}; with motion: {kappas[1]}",
+        "The bench's are stricter: one subject held out, everything nested.",
         "Trained on Walch 2019 sleep-accel 1.0.0 and MIT-BIH slpdb 1.0.0 (PhysioNet, ODC-By 1.0):",
         *wrap(listed),
         '"""',
