@@ -13,7 +13,7 @@ import math
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -307,23 +307,18 @@ def integers(model: dict) -> dict:
     }
 
 
-def code_of(module: Path) -> str:
-    """The code that `module` is made by, and the commit at which it was first made so."""
-    lamp, here = Path(staging.__file__).parent, Path(__file__).parent
-    files = [here / f"{name}.py" for name in ("train", "nightset", "stagefloat")]
-    files += [
-        lamp / f"{name}.py" for name in ("stagefeatures", "forest", "staging", "heart", "dsp")
-    ]
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
-    made = re.search(rf"sha256 {digest} of the code, commit (\w+)", module.read_text())
-    if made:
-        return made[0]
-    asked = ["git", "-C", str(here), "rev-parse", "--short=10", "HEAD"]
-    commit = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
-    return f"sha256 {digest} of the code, commit {commit or 'unknown'}"
+def first_made(module: Path, render: Callable[[str], str]) -> str:
+    """The text of a model file with the commit at which just these tables were first made."""
+    old = module.read_text()
+    known = re.search(r"commit (\w+)", old)
+    if known and render(known[1]) == old:
+        return old
+    asked = ["git", "-C", str(module.parent), "rev-parse", "--short=10", "HEAD"]
+    here = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    return render(here or "unknown")
 
 
-def render(model: dict, samples: Sequence[Sample]) -> str:
+def render(model: dict, samples: Sequence[Sample], commit: str = "unknown") -> str:
     """The text of firmware/lamp/stagemodel.py."""
     kappas = [
         ", ".join(f"{name} {kappa:.3f}" for name, kappa in kind.items())
@@ -338,9 +333,8 @@ def render(model: dict, samples: Sequence[Sample]) -> str:
         '"""Tables of the stager, written by `make train`; do not edit.',
         "",
         f"Seed {SEED}, {LIBRARY}, sha256 of features and labels",
-        f"{digest}. {size} bytes of tables,",
-        f"{code_of(Path(staging.__file__).with_name('stagemodel.py'))}.",
-        f"Kappa of wake, NREM and REM, subjects held out ({FOLDS} folds, tempered on these nights):",
+        f"{digest}. {size} bytes of tables, first made at commit {commit}.",
+        f"Kappa of wake, NREM and REM, subjects held out ({FOLDS} folds, tuned on these nights):",
         f"    heart alone: {kappas[0]}; with motion: {kappas[1]}",
         "The bench's are stricter: one subject held out, everything nested.",
         "Trained on Walch 2019 sleep-accel 1.0.0 and MIT-BIH slpdb 1.0.0 (PhysioNet, ODC-By 1.0):",
@@ -383,7 +377,7 @@ def main() -> int:
     samples = [sample(n) for n in nights]
     model = fit(samples)
     module = Path(staging.__file__).with_name("stagemodel.py")
-    module.write_text(render(model, samples))
+    module.write_text(first_made(module, lambda commit: render(model, samples, commit)))
     module.with_name("stagetrees.bin").write_bytes(integers(model)["TREES"].getvalue())
     twins = {"causal": model, "whole": fit([whole(s) for s in samples], morning=True)}
     records = sorted(f"{n.dataset}/{n.record}" for n in nights)
