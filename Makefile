@@ -12,7 +12,7 @@ help: ## this list
 	@grep -hE '^[a-z0-9_-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: .venv/ready ## everything the other targets need, into .venv/ and .cache/
-.venv/ready: pyproject.toml tools/micropython.txt tools/stubs.txt tools/setup.sh
+.venv/ready: pyproject.toml tools/micropython.txt tools/references.txt tools/stubs.txt tools/setup.sh
 	@bash tools/setup.sh
 
 night: setup ## a whole night, end to end: SEED=1 LOOP=1 RECORDING=file MODE=observe|act BITS=64|32 JSON=1
@@ -23,7 +23,12 @@ check: setup ## lint, types and house rules, in seconds
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@$(PY) tools/typecheck.py
+	@$(PY) hardware/generate.py --check
 	@$(PY) -m pytest tests/test_house.py
+
+hardware: setup ## KiCad, ngspice and OpenSCAD judge the hardware; installs them on Debian 12 as root
+	@bash hardware/tools.sh
+	@$(PY) hardware/judge.py
 
 test: setup check ## every test
 	@$(PY) -m pytest
@@ -43,4 +48,4 @@ train: .venv/bench ## the committed stage models again, byte for byte, from DATA
 clean: ## remove what was built; nights in build/ go too
 	rm -rf build .pytest_cache .ruff_cache .mypy_cache
 
-.PHONY: help setup night check test bench train clean
+.PHONY: help setup night check hardware test bench train clean

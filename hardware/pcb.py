@@ -1,11 +1,13 @@
 """The carrier board: through-hole parts under and beside the dev board, routed, as a KiCad file.
 
-Everything stands on the table's grid; the dev board's first pin is its origin. No pours, so what is
-drawn is what is etched. Knows KiCad 9's `kicad_pcb` and `kicad_mod` formats and no part's meaning.
+Everything stands on the table's grid; the dev board's first pin is its origin. No pours: what is
+drawn is etched. Knows KiCad 9's `kicad_pcb` and `kicad_mod` formats and no part's meaning.
 """
 
+from itertools import pairwise
+
 import router
-from kicad import KINDS, mm, name_uuid, quote
+from kicad import KINDS, lib_name, mm, name_uuid, quote
 from table import Design
 
 AT_MM = (100.0, 60.0)  # of the origin on the sheet
@@ -21,7 +23,11 @@ def footprints(made: Design, table: dict) -> dict[str, str]:
     """Part on the carrier -> its footprint's name; empty for a kit without a carrier."""
     if not table["kits"][made.kit]["carrier"]:
         return {}
-    return {ref: f"dreamlamp:{ref}" for ref in made.parts if ref in _places(made, table)}
+    return {
+        ref: f"dreamlamp:{lib_name(made, ref)}"
+        for ref in made.parts
+        if ref in _places(made, table)
+    }
 
 
 def _places(made: Design, table: dict) -> dict[str, tuple[int, int]]:
@@ -49,9 +55,10 @@ def _text(kind: str, text: str, x: float, y: float, layer: str, tag: str, turn: 
 
 
 def footprint(made: Design, table: dict, ref: str, nets: dict[str, int] | None = None) -> str:
-    """A part's footprint: as a library file, or with `nets` (name -> code) as it sits on the board."""
+    """A part's footprint: as a library file, or with `nets` (name -> code) as on the board."""
     grid, rules = table["carrier"]["grid_mm"], table["carrier"]
     pads = [(x * grid, y * grid) for x, y in _pads(made, table, ref)]
+    name = lib_name(made, ref)
     wide, high = max(x for x, _ in pads), max(y for _, y in pads)
     at, rim = (wide / 2, 0.0), 1.2
     if ref == "U1":
@@ -61,7 +68,7 @@ def footprint(made: Design, table: dict, ref: str, nets: dict[str, int] | None =
     elif wide / max(1, len(pads) - 1) < 5:
         at = (wide / 2, -2.2)
     tag = (made.key, "pcb", ref)
-    lines = [f"(footprint {quote('dreamlamp:' + ref if nets else ref)}"]
+    lines = [f"(footprint {quote('dreamlamp:' + name if nets else name)}"]
     if nets:
         x, y = _places(made, table)[ref]
         lines.append(f'(layer "F.Cu") (uuid {quote(name_uuid(*tag))})')
@@ -88,8 +95,8 @@ def footprint(made: Design, table: dict, ref: str, nets: dict[str, int] | None =
         shape = "rect" if pin.number == 1 else "circle"
         net = ""
         if nets:
-            name = pin.net or _unconnected(pin)
-            net = f"(net {nets[name]} {quote(name)}) (pinfunction {quote(pin.name)}) "
+            called = pin.net or _unconnected(pin)
+            net = f"(net {nets[called]} {quote(called)}) (pinfunction {quote(pin.name)}) "
             kind = KINDS[pin.kind] + ("" if pin.net else "+no_connect")
             net += f"(pintype {quote(kind)})"
         lines.append(
@@ -158,7 +165,7 @@ def board(made: Design, table: dict) -> str:
 def pieces(way: list[router.Node]) -> list[tuple[router.Node, router.Node]]:
     """A way as straight pieces; a change of layer is a piece of its own."""
     made: list[tuple[router.Node, router.Node]] = []
-    for a, b in zip(way, way[1:], strict=False):
+    for a, b in pairwise(way):
         step = tuple(q - p for p, q in zip(a, b, strict=True))
         if made:
             start, end = made[-1]
@@ -226,8 +233,12 @@ def _outline(made: Design, table: dict) -> list[str]:
 
 
 def _names(made: Design, table: dict) -> list[str]:
-    """The nets' names beside the connectors' pins, and the board's own."""
+    """The nets' names beside the connectors' pins, and what stands where."""
     grid, lines = table["carrier"]["grid_mm"], []
+    _left, top, _right, bottom = edges(made, table)
+    for text, y in (("antenna", top + 1), (f"{table['title']} {made.key}: USB", bottom - 1)):
+        x, y_mm = AT_MM[0] + 10 * grid, AT_MM[1] + y * grid
+        lines.append(_text("gr_text", text, x, y_mm, "F.SilkS", name_uuid(made.key, text)))
     for ref in footprints(made, table):
         if not ref.startswith("J"):
             continue

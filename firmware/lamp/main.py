@@ -22,6 +22,7 @@ STRIKES = 3
 RETRY_S = 5  # between tries to build a board that cannot be built
 GC_BYTES = 4096  # collect often while code is loaded, or the heap ends up in pieces
 SPARE = [bytearray(1024)]  # let go of in a crash, which may come from full memory
+PROVE_S = 60  # of running, with the watchdog fed, before a new firmware replaces the old one
 STEADY_S = 600  # a lamp that ran this long has no strikes
 
 
@@ -59,13 +60,22 @@ def in_a_row(board):
 
 async def forgive(board):
     """Forget the strikes once the lamp has shown that it can run; if they made it safe, that too
-    is over: it starts anew and goes on with the night."""
-    await asyncio.sleep(STEADY_S)
+    is over: it starts anew and goes on with the night. A firmware on trial is proven sooner.
+    From then on, note how little memory was left."""
+    await asyncio.sleep(PROVE_S)
+    trial = sys.modules.pop("choose", None)
+    if trial and board.fit():
+        trial.prove()
+    await asyncio.sleep(STEADY_S - PROVE_S)
     strikes = board.settings.get("strikes", 0)
     if strikes:
         board.settings.set("strikes", 0)
     if strikes >= STRIKES:
         machine.reset()
+    while True:
+        gc.collect()
+        board.heap_low = min(board.heap_low, gc.mem_free())
+        await asyncio.sleep(STEADY_S)
 
 
 def crash(board, error):

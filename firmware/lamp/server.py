@@ -47,8 +47,15 @@ class Server:
             wire.LAMP_OFF: (0, self.lamp_off),
             wire.BONDS: (0, self.list_bonds),
             wire.UNBOND: (8, self.unbond),
+            wire.CHECKUP: (1, self.checkup),
         }
         self.gone()
+
+    def another(self):
+        """A server for one more peer at the same time."""
+        other = Server(self.log, self.night, self.settings, self.clock)
+        other.bonds = self.bonds
+        return other
 
     def gone(self):
         """The peer is another, or none: forget what was its."""
@@ -174,6 +181,8 @@ class Server:
     def list_bonds(self, _):
         end = _HEAD
         for slot, address in self.bonds.entries():
+            if address == self.bonds.current:
+                slot |= wire.BOND_OURS
             struct.pack_into(wire.BOND_ENTRY, self.out, end, slot, address)
             end += 8
         return end - _HEAD
@@ -181,6 +190,12 @@ class Server:
     def unbond(self, request):
         slot, address = struct.unpack_from(wire.BOND_ENTRY, request, 2)
         return 0 if self.bonds.revoke(slot, address) else -wire.NOT_FOUND
+
+    def checkup(self, request):
+        part = request[2]
+        if part == wire.CHECK_SENSOR and self.night.state == wire.RECORDING:
+            return -wire.BUSY
+        return self.night.examine(self, part, memoryview(self.out)[_HEAD : self.room])
 
     # --- nights ---
 

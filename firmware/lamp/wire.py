@@ -45,6 +45,7 @@ STOP = const(0x0B)  # forget the running READ
 LAMP_OFF = const(0x0C)  # dark now, for the rest of the night
 BONDS = const(0x0D)  # -> entries of BOND_ENTRY
 UNBOND = const(0x0E)  # BOND_ENTRY: forget that peer
+CHECKUP = const(0x0F)  # part u8 -> what the lamp knows of its own health: CHECK_*
 
 ANSWER = const(0x80)
 
@@ -69,11 +70,28 @@ ENTRY_SYNCED = const(2)  # some host holds it
 
 # slot, address type and address of a bonded peer
 BOND_ENTRY = "<B7s"
+BOND_OURS = const(0x80)  # in the slot: it is the peer that asks
 
 HELLO_LAYOUT = "<BBBBBBBHI"
 
 # state, mode, stage, confidence, hr_bpm_x10, score, light (L*), quality, night id, epoch index
 STATUS_LAYOUT = "<BBBBHBBBHH"
+
+# parts of CHECKUP
+CHECK_SYSTEM = const(0)
+CHECK_SENSOR = const(1)  # takes a second; only while no night is recorded
+CHECK_FLASH = const(2)
+CHECK_CRASH = const(3)  # and up: the end of that crash's traceback, the newest first
+# firmware, MicroPython 3 x u8 each; reset cause, strikes, mark of the update, kit u8; boot u16;
+# uptime, told at, told unix_s, heap free, its low-water mark, IDF's free and low-water mark u32;
+# supply mV, crashes u16
+CHECK_SYSTEM_LAYOUT = "<3B3BBBBBHIIIIIIIHH"
+# SDA, SCL, INT idle, INT once its status was read: u8; part i16, devices on the bus u8, faults
+# u16, errno i16, led u8, die C i8, too hot u8; mean counts dark, red, infrared u32
+CHECK_SENSOR_LAYOUT = "<BBBBhBHhBbBIII"
+# since boot: programs, bytes, erases u32, faults, nights evicted, lost, rot, torn u16; sectors,
+# nights, unsynced nights u16; bytes of the file system, of it free u32
+CHECK_FLASH_LAYOUT = "<IIIHHHHHHHHII"
 
 KEY_MODE = const(1)  # u8
 KEY_CONSENT = const(2)  # policy version u8, unix_s u32; all zero withdraws

@@ -25,6 +25,7 @@ _NOT_FOUND = const(-4354)
 # label: its file in WORLD, and the event that cuts an operation on it
 _FILES = {"nights": ("/flash.bin", "flash_cut"), "vfs": ("/vfs.bin", "vfs_cut")}
 LAYOUT = ((1, 0x81, 0x200000, 0x80000, "vfs"), (1, 0x40, 0x280000, 0x180000, "nights"))
+HEAP_DATA, HEAP_EXEC = 4, 1
 TEARS = (NOTHING, PREFIX, TORN, DONE)
 
 
@@ -34,6 +35,11 @@ def _stored():
             return json.load(file)
     except OSError:
         return {}
+
+
+def idf_heap_info(capabilities):
+    """[(total, free, largest free, lowest free)]; not simulated: as a stock image booted."""
+    return [(200000, 144268, 110592, 140000)]
 
 
 class NVS:
@@ -149,7 +155,7 @@ class Partition:
         ]
 
     def info(self):
-        return tuple(self._row) + (False,)  # noqa: RUF005
+        return tuple(self._row) + (False,)
 
     def readblocks(self, block, buf, offset=0):
         time.charge_us(20 + len(buf) * _READ_US_PER_KB // 1024)

@@ -2,7 +2,7 @@
 
 Puts the chip's modules before the built-in ones and runs `lamp.main`, from the folder this one
 lies in or from FIRMWARE. Without FIRMWARE and with a WORLD/vfs.bin it does what a flashed board
-does instead: console.py. Exit status: 0 the world's time is up, 42 the power was cut,
+does instead: repl.py. Exit status: 0 the world's time is up, 42 the power was cut,
 43 the chip was reset, 44 the watchdog bit; 1 the firmware fell out of its main loop. Start it
 again on 42 to 44, as the chip would. state.json says what became of it. --share prints the bytes
 of heap the simulator itself holds: what -X heapsize must be given beyond the chip's. asyncio is
@@ -30,12 +30,11 @@ gc.collect()
 _before = gc.mem_alloc()
 _spare = [bytearray(8192)]  # to write state.json with when the firmware has eaten its memory
 import asyncio  # noqa: E402, F401
-
 import time  # noqa: E402
 
-import console  # noqa: E402
 import esp32  # noqa: E402, F401
 import machine  # noqa: E402
+import repl  # noqa: E402
 import world  # noqa: E402
 
 try:
@@ -43,9 +42,9 @@ try:
 except ImportError:
     pass
 
-flashed = len(sys.argv) == 2 and sys.argv[1] != "--share" and console.flashed(sys.argv[1])
+flashed = len(sys.argv) == 2 and sys.argv[1] != "--share" and repl.flashed(sys.argv[1])
 if flashed:
-    world.load(console.aside(sys.argv[1]))
+    world.load(repl.aside(sys.argv[1]))
 elif sys.argv[1] != "--share":
     world.load(sys.argv[1])
 sensor = machine.chip()
@@ -94,7 +93,7 @@ def run():
         time.on_pass.append(Heap.look)
         time.charge_us(world.boot_us)
         if flashed:
-            console.power_on()
+            repl.power_on()
         else:
             from lamp import main
 
@@ -123,7 +122,7 @@ gc.collect()
 world.write_state(
     cause=cause,
     status=status,
-    prompt=console.prompt,
+    prompt=repl.prompt if cause == world.SOFT_RESET else "",
     heap_share=Heap.share,
     heap_low=Heap.low,
     heap_block=Heap.block,

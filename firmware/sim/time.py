@@ -84,7 +84,7 @@ def charge_us(us):
         if _us >= 1000:
             ms = _us // 1000
             _us -= ms * 1000
-            world.until(world.now_ms + ms)
+            world.spend(world.now_ms + ms)
             if world.now_ms >= world.fast_until_ms:
                 _settle()
         return

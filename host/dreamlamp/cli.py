@@ -17,18 +17,21 @@ from .terminal import err
 
 # command: the file of commands/ that holds it, under the same name
 COMMANDS = {
-    "sync": "nights",
+    "sync": "sync",
     "nights": "nights",
     "report": "nights",
     "why": "nights",
     "replay": "nights",
     "import": "shelf",
     "delete": "shelf",
+    "export": "out",
     "journal": "journal",
     "share": "share",
     "unshare": "share",
     "commons": "commons",
     "library": "library",
+    "bonds": "bonds",
+    "doctor": "doctor",
     "night": "virtual",
     "sim": "virtual",
 }

@@ -10,7 +10,6 @@ import fcntl
 import json
 import os
 import signal
-import struct
 import subprocess
 import sys
 import threading
@@ -20,12 +19,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 from lamp import names, wire
 
-from . import build
+from . import build, stored
 from .errors import DreamlampError
 from .recordings import Recording
 from .uart import Uart
@@ -194,14 +193,8 @@ def finger_pulse() -> bytes:
 
 
 def _stored(settings: dict[str, int | bytes]) -> dict[str, str]:
-    """Settings as the lamp's NVS keeps them (firmware/lamp/settings.py), in hex."""
-    stored = {}
-    for key, value in settings.items():
-        whole = isinstance(value, int)
-        blob = bytes((1, 0 if whole else 1))
-        blob += struct.pack("<i", value) if whole else bytes(value)
-        stored[key] = (blob + struct.pack("<I", crc32(blob))).hex()
-    return stored
+    """Settings as the simulated NVS keeps them."""
+    return {key: stored.packed(value).hex() for key, value in settings.items()}
 
 
 class Lamp:
@@ -224,7 +217,7 @@ class Lamp:
         self.starts = 0
         self.fruitless = 0  # start after which world time last went on
         self.process: subprocess.Popen | None = None
-        self.stdin: BinaryIO | None = None
+        self.stdin: IO[bytes] | None = None
         self.hears = False  # whether Ctrl-C on its console interrupts
         self.stopping = False
         self.released = threading.Event()  # the reset pin is high

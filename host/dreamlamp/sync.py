@@ -22,7 +22,8 @@ from lamp import wire
 
 from . import sealed
 from .library import Library
-from .link import LampError, Link, LinkLost, Refusal, virtual
+from .line import LampError, Line, LinkLost, Refusal
+from .link import virtual
 
 WINDOW = 4096  # bytes granted ahead; no more than these can be sent in vain
 SILENCE_S = 1.0  # without data for so long, the window's tail was lost: ask again
@@ -77,7 +78,7 @@ class Result:
 
 
 async def sync(
-    link: Link,
+    link: Line,
     library: Path,
     progress: Progress = lambda entry, have: None,
     now: Callable[[], float] = time.time,
@@ -90,7 +91,7 @@ async def sync(
         return await _sync(link, library, progress, now)
 
 
-async def _sync(link: Link, library: Path, progress: Progress, now) -> list[Result]:
+async def _sync(link: Line, library: Path, progress: Progress, now) -> list[Result]:
     hello = Hello(*struct.unpack(wire.HELLO_LAYOUT, await link.request(wire.HELLO)))
     if hello.protocol != wire.PROTOCOL:
         raise LampError(
@@ -105,7 +106,7 @@ async def _sync(link: Link, library: Path, progress: Progress, now) -> list[Resu
     return results
 
 
-async def set_time(link: Link, hello: Hello, unix_s: float) -> dict:
+async def set_time(link: Line, hello: Hello, unix_s: float) -> dict:
     """Tell the lamp the time; how its seconds and ours belong together, for the sidecar."""
     offset_min = time.localtime(unix_s).tm_gmtoff // 60
     await link.request(wire.SET_TIME, struct.pack("<Ih", int(unix_s), offset_min))
@@ -118,7 +119,7 @@ async def set_time(link: Link, hello: Hello, unix_s: float) -> dict:
     }
 
 
-async def nights(link: Link) -> list[Entry]:
+async def nights(link: Line) -> list[Entry]:
     """Every night the lamp holds."""
     found: list[Entry] = []
     while True:
@@ -145,7 +146,7 @@ async def forgotten(fetch: "Fetch") -> Result | None:
     return fetch.result if there.hex() == sha else None  # else another night of that number
 
 
-async def delete(link: Link, file: Path) -> None:
+async def delete(link: Line, file: Path) -> None:
     """Remove the night kept in `file` from the lamp, on the strength of its hash."""
     night = json.loads(file.with_suffix(".json").read_text())["entry"]["night"]
     sha = hashlib.sha256(sealed.read(file)).digest()
@@ -155,7 +156,7 @@ async def delete(link: Link, file: Path) -> None:
 class Fetch:
     """One night's way to disk."""
 
-    def __init__(self, link: Link, library: Path, entry: Entry, clock: dict, progress: Progress):
+    def __init__(self, link: Line, library: Path, entry: Entry, clock: dict, progress: Progress):
         self.link, self.entry, self.clock, self.progress = link, entry, clock, progress
         self.path = library / f"{link.name}-{entry.night:05d}.night"
         self.part = self.path.with_suffix(".part")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from lamp import wire
-from rich.console import Console
+from rich.console import Console, Group
 from rich.progress import (
     BarColumn,
     Progress,
@@ -29,8 +29,8 @@ from .words import (
 
 ROWS = (("W", "Wake", "yellow"), ("R", "REM", "red"), ("N2", "Light", "blue"),
         ("N3", "Deep", "magenta"))  # fmt: skip
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, markup=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
@@ -160,6 +160,25 @@ def dream(entry: dict) -> list[Text]:
 
 def _height(value: float | None, low: float, high: float) -> int:
     return round(8 * max(0.0, min(1.0, ((value or low) - low) / max(high - low, 1))))
+
+
+MARKS = {"fine": ("ok", "green"), "warning": ("!", "yellow"), "bad": ("XX", "bold red"),
+         "skipped": ("-", "dim")}  # fmt: skip
+
+
+def checkup(name: str, facts: dict[str, str], findings) -> Group:
+    """A lamp's plain facts, and a line for each check; what to do stands below what is wrong."""
+    told = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for what, value in {"lamp": name, **facts}.items():
+        told.add_row(Text(what, "dim"), value)
+    rows = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for f in findings:
+        mark, colour = MARKS[f.state]
+        said = Text(f.says)
+        if f.do:
+            said.append(f"\n-> {f.do}", "bold")
+        rows.add_row(Text(mark, colour), f.name, said)
+    return Group(told, "", rows)
 
 
 @contextmanager

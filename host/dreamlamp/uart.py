@@ -12,6 +12,7 @@ import selectors
 import socket
 import threading
 import tty
+from collections.abc import Callable
 from typing import Any
 
 import serial
@@ -129,6 +130,10 @@ class _Connection:
 
 class _Pins:
     """The face PortManager sets the line's parameters and pins on; only DTR and RTS matter."""
+
+    moved: Callable[[bool, bool], None]
+    dtr: bool
+    rts: bool
 
     def __init__(self, moved) -> None:
         self.__dict__.update(

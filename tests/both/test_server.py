@@ -200,6 +200,10 @@ def test_bonds_are_listed_and_revoked():
     lamp.clock.now = 1
     lamp.bonds.put(1, b"address", b"secret", 1)
     status, body = ask(lamp, wire.BONDS)
+    assert status == wire.OK and struct.unpack(wire.BOND_ENTRY, body) == (0x80, b"address")
+    lamp.bonds.forget()
+    lamp.bonds.get(1, 0, b"another")
+    status, body = ask(lamp, wire.BONDS)
     assert status == wire.OK and struct.unpack(wire.BOND_ENTRY, body) == (0, b"address")
     assert ask(lamp, wire.UNBOND, b"\x01address")[0] == wire.NOT_FOUND
     assert ask(lamp, wire.UNBOND, body)[0] == wire.OK

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from dreamlamp import library, link, sync
+from dreamlamp.line import Refusal
 from hostile import Target
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,7 +46,7 @@ class Line:
             answer = bytes(self.target.server.handle(message, OWNER))
         self.flow()
         if message[1] and answer[2]:
-            raise link.Refusal(message[0], answer[2])
+            raise Refusal(message[0], answer[2])
         return answer[3:]
 
     def flow(self) -> None:
@@ -172,7 +173,7 @@ def test_a_night_is_deleted_on_the_strength_of_its_hash_only(tmp_path):
     line = Line(target, chance, 0, 99)
     good = kept.path.read_bytes()
     kept.path.write_bytes(good[:-1] + b"?")
-    with pytest.raises(link.Refusal):
+    with pytest.raises(Refusal):
         asyncio.run(sync.delete(line, kept.path))
     assert 1 in target.log.held
     kept.path.write_bytes(good)

@@ -15,12 +15,14 @@ sys.path.append(str(BENCH))
 class VirtualLamp:
     """A process of `main` with these arguments on the air's lamp port; `stop` cuts its power."""
 
-    def __init__(self, port: int, *arguments: object, bits: int = 64, main: str = "lamp") -> None:
+    def __init__(
+        self, port: int | str, *arguments: object, bits: int = 64, main: str = "lamp", **streams
+    ) -> None:
         paths = (BENCH, ROOT / "firmware" / "sim", ROOT / "firmware")
         environment = {**os.environ, "MICROPYPATH": ":".join(["", ".frozen", *map(str, paths)])}
         command = [*micropython.find(bits), "-X", "heapsize=1m", str(BENCH / f"{main}_main.py")]
         self.process = subprocess.Popen(
-            [*command, str(port), *map(str, arguments)], env=environment
+            [*command, str(port), *map(str, arguments)], env=environment, **streams
         )
 
     def stop(self) -> None:

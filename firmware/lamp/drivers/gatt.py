@@ -80,6 +80,7 @@ class Gatt:
         self.woken = asyncio.ThreadSafeFlag()
         self.server = None
         self.turn = 0  # connections begun and ended
+        self.name = ""
         self.strangers = 0  # in a row
         self.rest = False
         self.buf = bytearray(_MTU_WANTED - _ATT_OVERHEAD)

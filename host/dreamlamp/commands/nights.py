@@ -1,6 +1,5 @@
-"""The nights of the library: fetch them, list them, draw them, ask why."""
+"""The nights of the library: list them, draw them, ask why."""
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,46 +13,6 @@ from ..index import SORTS
 from ..summary import reasons, summarise
 from ..terminal import err, out
 from .common import as_json, choice, show_json, where, which
-
-
-@click.command()
-@click.option("--lamp", help="Only the lamp of this name, for example 3F2A.")
-@click.option(
-    "--pair",
-    is_flag=True,
-    help=("Pair first: hold the lamp's button three seconds first, then within two minutes."),
-)
-@where
-@as_json
-def sync(lamp: str | None, pair: bool, folder: Path | None, as_json: bool) -> None:
-    """Fetch the nights that the library has not, verify them, and tell the lamp the time.
-
-    \b
-    dreamlamp sync
-    dreamlamp sync --lamp 3F2A --library ~/nights
-    """
-    from .. import link
-    from .. import sync as syncing
-
-    held = library.Library(folder)
-
-    async def fetch(told):
-        async with link.connect(lamp, pair=pair) as line:
-            return await syncing.sync(
-                line,
-                held.folder,
-                lambda entry, have: told(str(entry.night), have / max(1, entry.length)),
-            )
-
-    with terminal.bars({}) as told:
-        results = asyncio.run(fetch(told))
-    if as_json:
-        show_json([{"night": r.night, "state": r.state, "file": str(r.path)} for r in results])
-        return
-    for r in results:
-        out.print(f"night {r.night}: {r.state}, {r.fetched} bytes new")
-    now = f"Now: {held.typed('report')}"
-    out.print(now if results else "The lamp has recorded no night yet.", soft_wrap=True)
 
 
 @click.command()

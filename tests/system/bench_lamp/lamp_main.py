@@ -1,6 +1,7 @@
-"""A lamp that is only a radio: the real gatt.py and server.py over nights held in memory.
+"""A lamp that is only a radio and a cable: the real drivers and server.py over nights in memory.
 
-micropython lamp_main.py RADIO_PORT SETTINGS_FILE NIGHT_BYTES [NIGHT_BYTES ...]
+micropython lamp_main.py RADIO_PORT|- SETTINGS_FILE NIGHT_BYTES [NIGHT_BYTES ...]
+"-": there is no radio. It mumbles now and then, as programs do on their console.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import sys
 
 import bluetooth
 import world
-from lamp import server, wire
+from lamp import console, server, wire
 from lamp.drivers import gatt
 from nights import made
 
@@ -91,13 +92,27 @@ class Settings:
             file.write(repr(self.held))
 
 
+class Named:
+    name = "Dreamlamp 3F2A"
+
+
+async def mumble():
+    while True:
+        print("a lamp that mumbles \xf5\x02 #00")
+        await asyncio.sleep_ms(20)
+
+
 async def main():
-    world.outside = ("127.0.0.1", int(sys.argv[1]))
     settings = Settings(sys.argv[2])
     log = Log([int(n) for n in sys.argv[3:]])
+    lamp = server.Server(log, Night(), settings, Clock())
+    if sys.argv[1] == "-":
+        await asyncio.gather(mumble(), console.Console(Named).serve(lamp))
+        return
+    world.outside = ("127.0.0.1", int(sys.argv[1]))
     radio = gatt.Gatt(bluetooth.BLE(), settings)
     world.held = radio.open_window
-    await radio.serve(server.Server(log, Night(), settings, Clock()))
+    await radio.serve(lamp)
 
 
 asyncio.run(main())

@@ -15,10 +15,10 @@ UART's driver does: "hears 1" and "hears 0" on stderr say when.
 import select
 import sys
 import time
-import vfs
 
 import esp32
 import utime as real
+import vfs
 import world
 
 HOST = "/host"
@@ -70,13 +70,26 @@ def mount():
     except OSError:
         head = bytearray(4096)
         partition.readblocks(0, head)
-        while head != b"\xff" * 4096:
-            print("The filesystem appears to be corrupted.")
-            time.sleep(COMPLAINT_S)
+        if head != b"\xff" * 4096:
+            complain()
+            return
         vfs.VfsLfs2.mkfs(partition)
         vfs.mount(vfs.VfsLfs2(partition), "/")
         with open("/boot.py", "w") as file:
             file.write("# runs at each boot\n")
+
+
+def complain():
+    """For ever; only Ctrl-C gets past it, to a prompt without files."""
+    hears(1)
+    try:
+        while True:
+            print("The filesystem appears to be corrupted.")
+            real.sleep_ms(200)
+            time.sleep(COMPLAINT_S)
+    except KeyboardInterrupt:
+        pass
+    hears(0)
 
 
 def run_file(name, namespace):

@@ -1,0 +1,189 @@
+"""ADS1292R front end: 125 EEG samples a second from channel 2, fetched one by one.
+
+The chip has no FIFO: a sample not fetched within 8 ms is overwritten. An interrupt on DRDY
+fetches it into a ring; what a flash erase or the radio kept it from fetching is counted by the
+clock and told as lost. Gain 6, so 48.08 nV a count; samples are given in offset binary, 24 bits.
+Registers and opcodes: TI SBAS502. Knows no product.
+"""
+
+import time
+from array import array
+
+from .. import wire
+from ..compat import const
+
+_WAKEUP, _RESET, _START, _RDATAC, _SDATAC = b"\x02", b"\x06", b"\x08", b"\x10", b"\x11"
+_RREG = const(0x20)
+_WREG = const(0x40)
+_ID = const(0x73)
+_CONFIG1 = const(1)
+# CONFIG1 125 SPS; CONFIG2 reference on, lead-off comparators on; LOFF 22 nA, direct current;
+# CH1SET off and shorted; CH2SET gain 6, electrodes; RLD on, from channel 2; LOFF_SENS channel 2
+_SETUP = b"\x00\xe0\x14\x81\x00\x2c\x0c"
+_PERIOD_MS = const(8)
+_RING = const(128)  # one second
+_RESP = b"\x49\x01\x02\x03"  # RESP1, RESP2
+_STATUS = const(0xC0)  # the first byte's top nibble is 1100
+_OFF = const(0x0C)  # of LOFF_STAT: IN2N, IN2P
+_RETRY_MS = const(1000)
+_SETTLE_MS = const(1000)  # of the reference
+_SILENT_MS = const(200)  # without DRDY: the chip is gone
+_EIO = const(5)
+
+
+class Ads1292r:
+    """`spi` in mode 1, at most 1 MHz; pins `cs`, `drdy`, `rst`.
+
+    After `read_into`: `marks`, `lost` (samples missing before this burst); always: `faults` and
+    `errno`, `part` (-1 until the chip answered). `led` and `temp_c` are 0: it has neither.
+    """
+
+    kind = "eeg"
+    rate_hz = 125
+
+    def __init__(self, spi, cs, drdy, rst):
+        self._spi = spi
+        self._cs = cs
+        self._drdy = drdy
+        self._rst = rst
+        self._frame = bytearray(9)
+        self._one = bytearray(1)
+        self._ring = array("i", [0] * _RING)
+        self._lost = bytearray(_RING)  # samples missing before the one at that place
+        self._mark = bytearray(_RING)
+        self._in = self._out = 0
+        self._due = time.ticks_ms()  # when the next sample is expected
+        self._late = _PERIOD_MS  # the least lateness of late
+        self._count = 0
+        self._missing = 0  # before the next sample
+        self._next = 0  # marks of the next sample
+        self.marks = self.lost = self.faults = self.errno = self.led = self.temp_c = 0
+        self.part = -1
+        self._up = False
+        self._awake = False
+        self._retry_at = time.ticks_ms()
+        drdy.irq(self._fetch, 2)  # falling
+
+    def wake(self):
+        """Start sampling; a chip that does not answer is tried again by `read_into`."""
+        self._awake = True
+        self._retry_at = time.ticks_ms()
+
+    def sleep(self):
+        """Stop sampling."""
+        self._awake = self._up = False
+        self._rst.value(0)
+
+    def read_into(self, buf):
+        """Fill `buf` with what was fetched, up to the next break; the count. Never raises."""
+        self.marks = self.lost = n = 0
+        if not self._awake:
+            return 0
+        now = time.ticks_ms()
+        if not self._up:
+            if time.ticks_diff(now, self._retry_at) >= 0:
+                self._set_up(_SETUP)
+            return 0
+        if time.ticks_diff(now, self._due) > _SILENT_MS:
+            self._fault()
+            return 0
+        out = self._out
+        while out != self._in and n < len(buf):
+            if self._lost[out] or self._mark[out]:
+                if n:
+                    break
+                self.lost, self._lost[out] = self._lost[out], 0
+                self.marks, self._mark[out] = self._mark[out], 0
+            buf[n] = self._ring[out]
+            n += 1
+            out = (out + 1) % _RING
+        self._out = out
+        return n
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _fetch(self, _pin):
+        """A sample is ready. Allocates nothing: an interrupt may come in the midst of anything."""
+        if not self._up:
+            return
+        now = time.ticks_ms()
+        frame = self._frame
+        self._cs.value(0)
+        self._spi.readinto(frame)
+        self._cs.value(1)
+        late = time.ticks_diff(now, self._due)
+        if self._next & wire.M_LOST:  # the first of all
+            late = 0
+        if late >= _PERIOD_MS:
+            self._missing = min(255, self._missing + late // _PERIOD_MS)
+            late %= _PERIOD_MS
+        self._late = min(self._late, late)
+        self._due = time.ticks_add(now, _PERIOD_MS - late)
+        self._count += 1
+        if self._count == _RING or late < 0:  # the two clocks run apart: follow the earliest
+            self._due = time.ticks_add(self._due, self._late)
+            self._late = _PERIOD_MS
+            self._count = 0
+        following = (self._in + 1) % _RING
+        if frame[0] & 0xF0 != _STATUS:
+            self._missing = min(255, self._missing + 1)
+            self._next |= wire.M_FAULT
+            self.faults += 1
+        elif following == self._out:
+            self._missing = min(255, self._missing + 1)
+        else:
+            at = self._in
+            # two's complement to offset binary
+            self._ring[at] = (frame[6] ^ 0x80) << 16 | frame[7] << 8 | frame[8]
+            # LOFF_STAT is split over two bytes of the status word
+            off = (frame[0] << 1 | frame[1] >> 7) & _OFF
+            self._lost[at] = self._missing
+            self._mark[at] = self._next | (wire.M_LEADOFF if off else 0)
+            self._missing = self._next = 0
+            self._in = following
+
+    def _send(self, data):
+        self._cs.value(0)
+        self._spi.write(data)
+        self._cs.value(1)
+
+    def _set_up(self, setup):
+        """Reset, identify, write the registers, start; True if the chip answered."""
+        self._rst.value(0)
+        time.sleep_ms(10)
+        self._rst.value(1)
+        time.sleep_ms(100)
+        self._send(_SDATAC)  # before any register access
+        if self._register(0) != _ID:
+            self._fault()
+            return False
+        self.part = _ID
+        for i in range(len(setup)):
+            self._send(bytes((_WREG | _CONFIG1 + i, 0, setup[i])))
+        self._send(_RESP)  # bits that must be set
+        for i in range(len(setup)):
+            if self._register(_CONFIG1 + i) != setup[i]:
+                self._fault()
+                return False
+        self._send(_START)
+        self._send(_RDATAC)
+        self._in = self._out = self._missing = self._count = 0
+        self._late = _PERIOD_MS
+        self._next = wire.M_LOST
+        self._due = time.ticks_add(time.ticks_ms(), _PERIOD_MS)
+        self._up = True
+        return True
+
+    def _register(self, register):
+        self._cs.value(0)
+        self._spi.write(bytes((_RREG | register, 0)))
+        self._spi.readinto(self._one)
+        self._cs.value(1)
+        return self._one[0]
+
+    def _fault(self):
+        self.faults += 1
+        self.errno = _EIO
+        self.marks = self._next = wire.M_FAULT
+        self._up = False
+        self._retry_at = time.ticks_add(time.ticks_ms(), _RETRY_MS)

@@ -1,0 +1,152 @@
+"""An ADS1292R at register level, behind the simulated SPI bus, and the head it is glued to.
+
+Opcodes, register access only after SDATAC, the three parts of a frame, DRDY per sample, no FIFO:
+a sample is overwritten after 8 ms. Inputs by CH2SET: electrodes, shorted (noise alone), test
+(a square wave of 1 mV, 1 Hz). Lead-off while the finger (here: the head) is off. Facts: TI
+SBAS502. `eeg.bin` comes from the host: int16, little-endian, 125 a second from world time 0 on, in
+1/16 uV; without it there is noise. Made up: an offset of the electrodes that drifts, noise of the
+chip of 0.5 uV rms. Not modelled: channel 1, respiration, other rates than 125 a second, the test
+of the amplifiers' gain, motion.
+
+DRDY's interrupt is soft, as on the ESP32: while the chip is blocked (a flash erase, a transfer)
+the edges pass, and the handler runs once afterwards, on the newest sample.
+"""
+
+from array import array
+
+import world
+from micropython import const
+
+_PERIOD_MS = const(8)
+_BLOCK = const(1024)  # samples read at once
+_COUNTS_Q8 = const(333)  # counts of 1/16 uV at gain 6: 1.3 x 256
+_MILLIVOLT = const(20798)
+_ID = const(0x73)
+_RESET = b"\x73\x02\x80\x10\x00\x00\x00\x00\x00\x00\x02\x0c"
+
+
+class Ads1292r:
+    """`transfer(out, into)` is all the bus can do; `select`, `reset` are its pins."""
+
+    def __init__(self):
+        self.handler = None  # of DRDY's falling edge
+        self.lost = 0  # samples that nobody fetched, since it was started
+        self.taken = 0
+        self._samples = array("h", [0] * _BLOCK)
+        self._block = -1
+        self._noise = world.seed & 0xFFFF | 1
+        self._fetched = True
+        self._frame = bytearray(9)
+        self.reset()
+
+    def reset(self):
+        self.regs = bytearray(_RESET)
+        self.running = False
+        self.continuous = True  # RDATAC is what it wakes up with
+        self._command = b""
+        self._out = b""
+        world.ticker = None
+        try:
+            self._file = open(world.folder + "/eeg.bin", "rb")
+        except OSError:
+            self._file = None
+
+    # --- time ---------------------------------------------------------------------------------
+
+    def start(self):
+        self.running = True
+        self.due_ms = world.now_ms + _PERIOD_MS
+        world.ticker = self
+
+    def stop(self):
+        self.running = False
+        world.ticker = None
+
+    def tick(self, blocked):
+        """Samples fell due; while the chip is blocked only the last one's edge is seen."""
+        if blocked:
+            passed = (world.now_ms - self.due_ms) // _PERIOD_MS
+            self.lost += passed
+            self.due_ms += passed * _PERIOD_MS
+        self.lost += not self._fetched
+        self._fetched = False
+        self._convert(self.due_ms // _PERIOD_MS)
+        self.due_ms += _PERIOD_MS
+        if self.handler:
+            self.handler(None)
+
+    def _convert(self, at):
+        """Put the frame of sample number `at` of the world together."""
+        noise = self._noise = self._noise * 1103 + 12345 & 0xFFFFF
+        value = (noise >> 4 & 15) + (noise >> 8 & 15) + (noise >> 12 & 15) - 22  # some 0.4 uV
+        mux = self.regs[5] & 15
+        off = 0
+        if mux == 5:
+            value += _MILLIVOLT if at // 63 & 1 else -_MILLIVOLT
+        elif mux == 0 and not world.finger:
+            off = 0x0C
+            value = 0x7FFFFF
+        elif mux == 0:
+            value += 400000 + (at >> 4 & 0x7FF) + (self._signal(at) * _COUNTS_Q8 >> 8)
+        frame = self._frame
+        frame[0] = 0xC0 | off >> 1
+        frame[1] = (off & 1) << 7
+        frame[6] = value >> 16 & 255
+        frame[7] = value >> 8 & 255
+        frame[8] = value & 255
+
+    def _signal(self, at):
+        if not self._file:
+            return 0
+        block = at // _BLOCK
+        if block != self._block:
+            self._block = block
+            for i in range(_BLOCK):
+                self._samples[i] = 0
+            self._file.seek(block * 2 * _BLOCK)
+            self._file.readinto(self._samples)
+        return self._samples[at % _BLOCK]
+
+    # --- the bus ------------------------------------------------------------------------------
+
+    def select(self, low):
+        """CS falls or rises: a command ends with it."""
+        if low:
+            self._command = b""
+            self._out = self._frame if self.continuous and self.running else b""
+            self._at = 0
+
+    def write(self, data):
+        self._command += data
+        first = self._command[0]
+        if first == 0x11:
+            self.continuous = False
+        elif first == 0x10:
+            self.continuous = True
+        elif first == 0x08:
+            self.start()
+        elif first == 0x0A:
+            self.stop()
+        elif first == 0x06:
+            self.reset()
+        elif not self.continuous and len(self._command) >= 2:
+            register, n = first & 0x1F, (self._command[1] & 0x1F) + 1
+            if first & 0xE0 == 0x20:
+                self._out = bytes(self.regs[register : register + n])
+                self._at = 0
+            elif first & 0xE0 == 0x40:
+                for i in range(min(n, len(self._command) - 2)):
+                    if register + i not in (0, 8):  # identity and lead-off are read only
+                        self.regs[register + i] = self._command[2 + i]
+                self.regs[2] |= 0x80
+                self.regs[3] |= 0x10
+
+    def read(self, buf):
+        if self._out is self._frame and len(buf) == 9:
+            buf[:] = self._frame
+            self._fetched = True
+            self.taken += 1
+            return
+        for i in range(len(buf)):
+            buf[i] = self._out[self._at] if self._at < len(self._out) else 0
+            self._at += 1

@@ -1,0 +1,129 @@
+"""From a bare board to a lamp: the image by esptool, the rest at MicroPython's prompt.
+
+Knows the order of the steps; what is written is image.py's affair, how it is written that of
+chip.py and remote.py.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lamp import VERSION
+
+from . import build, chip, image, places, stored
+from .remote import BoardError, Remote, connect, differing
+
+# `_mpy` of sys.implementation: bits 10 and up are the architecture (MicroPython, .mpy files)
+ARCHITECTURES = {1: "x86", 2: "x64", 10: image.ARCH}
+MPY_VERSION = 6
+BOARDS = ("devkitc",)
+KITS = {"heart": 1}
+
+Told = Callable[[str, float], None]
+
+
+@dataclass
+class Flashed:
+    """What came of it."""
+
+    port: str
+    name: str  # under which it advertises
+    files: int
+    bytes: int
+    micropython: str
+    notes: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict:
+        return {**self.__dict__, "firmware": ".".join(map(str, VERSION)), "ok": True}
+
+
+def firmware(arch: str, slot: str = "a") -> dict[str, bytes]:
+    """The files of this package's firmware for a chip, as they lie on the board."""
+    return image.contents(build.flashable(arch, places.built(), places.boot()), slot)
+
+
+def flash(
+    port: str,
+    micropython: bytes | None,
+    settings: Mapping[str, int | bytes],
+    told: Told = lambda what, share: None,
+    erase: bool = False,
+) -> Flashed:
+    """Make a lamp of the board at `port`; without MicroPython's image only files are copied."""
+    if micropython is not None:
+        parts = image.parts(micropython, firmware(image.ARCH))
+        chip.identify(port)
+        chip.write(port, parts, lambda share: told("flash", share), erase)
+    with connect(port) as board:
+        arch = check(board)
+        files = firmware(arch)
+        if micropython is None:
+            board.put(files, told)
+        told("verify", 0)
+        wrong = differing(board.hashes(), files)
+        if wrong:
+            raise BoardError(
+                f"{wrong[0]} on the board is not what was written: use another cable, and run "
+                "this again"
+            )
+        told("verify", 1)
+        keep(board, settings)
+        forget_trial(board)
+        version = ".".join(map(str, board.value("tuple(__import__('sys').implementation[1][:3])")))
+        size = sum(map(len, files.values()))
+        found = Flashed(port, name_of(board), len(files), size, version)
+        board.reset()
+    return found
+
+
+def check(board: Remote) -> str:
+    """Refuse what no lamp can be made of; else the board's architecture, as mpy-cross calls it."""
+    mpy = board.value("__import__('sys').implementation._mpy")
+    version = board.value("tuple(__import__('sys').implementation[1])")[:2]
+    if mpy & 0xFF != MPY_VERSION or mpy >> 10 not in ARCHITECTURES or version < (1, 25):
+        raise BoardError(
+            f"this board runs MicroPython {version[0]}.{version[1]}, which the firmware was not "
+            "compiled for: flash it with `--image` (ESP32_GENERIC, 1.26 or newer)"
+        )
+    script = "import esp32\nprint(len(esp32.Partition.find(1, label='nights')))"
+    if board.run(script).strip() != "1":
+        raise BoardError(
+            "this board has no partition for the nights: flash it with `--image`, which brings "
+            "the partition table with it"
+        )
+    return ARCHITECTURES[mpy >> 10]
+
+
+def keep(board: Remote, settings: Mapping[str, int | bytes]) -> None:
+    """Write settings where the firmware will look for them."""
+    blobs = {key: stored.packed(value) for key, value in settings.items()}
+    board.run(
+        "import esp32\nstore = esp32.NVS('lamp')\n"
+        f"for key, blob in {blobs!r}.items():\n store.set_blob(key, blob)\nstore.commit()"
+    )
+
+
+def forget_trial(board: Remote) -> None:
+    """From now on the firmware in /a is the proven one."""
+    board.run("import esp32\nstore = esp32.NVS('boot')\nstore.set_i32('ab', 0)\nstore.commit()")
+
+
+def name_of(board: Remote) -> str:
+    """The short name the lamp will advertise: the last two bytes of its radio's address."""
+    script = (
+        "import bluetooth\nble = bluetooth.BLE()\non = ble.active()\nble.active(True)\n"
+        "print(ble.config('mac')[1].hex())\nble.active(on)"
+    )
+    found = re.search(r"[0-9a-f]{12}", board.run(script))
+    if not found:
+        raise BoardError("the board's radio does not come up: unplug it, plug it in, try again")
+    return found[0][-4:].upper()
+
+
+def image_of(path: Path) -> bytes:
+    """The bytes of an image file."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BoardError(f"cannot read {path} ({error.strerror}): name the .bin file") from error
