@@ -7,10 +7,12 @@ does instead: repl.py. Exit status: 0 the world's time is up, 42 the power was c
 again on 42 to 44, as the chip would. state.json says what became of it. --share prints the bytes
 of heap the simulator itself holds: what -X heapsize must be given beyond the chip's. asyncio is
 counted in: here it takes 14 kB on 32 bits, on the chip it is frozen into the image (2 kB with
-`bluetooth`, measured on a stock ESP32 image).
+`bluetooth`, measured on a stock ESP32 image). So is the table of names, which doubles when it is
+full, at the simulator's 600th or so: the firmware is charged the table it would have of its own.
 """
 
 import gc
+import os
 import sys
 
 from micropython import const
@@ -22,9 +24,32 @@ _RESET = const(43)
 _BITTEN = const(44)
 _LOOK_MS = const(10000)
 _TELL_MS = const(60000)
+# 20, 40, 80 and 160 entries of 6 bytes on 32 bits: the chip's tables of the firmware's 130 names
+# and as many more
+_NAMES = const(1800)
 
-_here = __file__.rsplit("/", 1)[0] if "/" in __file__ else "."
-sys.path[:0] = [_here, sys.argv[2] if len(sys.argv) > 2 else _here + "/.."]
+
+def absolute(path):
+    return path if path.startswith("/") else os.getcwd() + "/" + path
+
+
+def names():
+    """Say new words until their table was made anew, with room for more than the firmware's."""
+    grown = n = 0
+    while grown < 300 * 8:
+        before = gc.mem_alloc()
+        hasattr(gc, "word%d" % n)
+        grown = gc.mem_alloc() - before
+        n += 1
+
+
+_here = absolute(__file__.rsplit("/", 1)[0] if "/" in __file__ else ".")
+_folder = absolute(sys.argv[1])
+if len(sys.argv) > 2:
+    os.chdir(sys.argv[2])  # the files' paths are names, too: on the chip they are short
+    sys.path[:0] = [_here, "."]
+else:
+    sys.path[:0] = [_here, _here + "/.."]
 
 gc.collect()
 _before = gc.mem_alloc()
@@ -42,12 +67,16 @@ try:
 except ImportError:
     pass
 
-flashed = len(sys.argv) == 2 and sys.argv[1] != "--share" and repl.flashed(sys.argv[1])
+flashed = len(sys.argv) == 2 and sys.argv[1] != "--share" and repl.flashed(_folder)
 if flashed:
-    world.load(repl.aside(sys.argv[1]))
+    world.load(repl.aside(_folder))
 elif sys.argv[1] != "--share":
-    world.load(sys.argv[1])
+    world.load(_folder)
 sensor = machine.chip()
+gc.collect()
+gc.disable()
+names()
+gc.enable()
 gc.collect()
 
 
@@ -55,7 +84,7 @@ class Heap:
     """Free heap and its largest block at their lowest, garbage not counted: looked at every 10 s
     and every minute of world time."""
 
-    share = gc.mem_alloc() - _before
+    share = gc.mem_alloc() - _before - _NAMES
     low = block = gc.mem_free()
     next_ms = tell_ms = 0
 
