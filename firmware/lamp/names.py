@@ -40,6 +40,7 @@ EVENT = (
     "sync began",
     "flash fault",
     "dawn",
+    "light asked",
 )
 
 WHY = (
@@ -61,6 +62,7 @@ WHY = (
     "settled",
     "ran to its end",
     "clock unknown",
+    "not permitted",
 )
 
 KIND = ("none", "cycle", "hold")
