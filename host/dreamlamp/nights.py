@@ -10,13 +10,16 @@ import binascii
 import struct
 from array import array
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
+from math import isqrt
 
 import numpy as np
-from lamp import codec, heart, names, wire
+from lamp import codec, names, wire
 
+from . import clocks
+from .clocks import Clock
 from .errors import DreamlampError
 
 COLUMNS = (
@@ -83,21 +86,6 @@ class Event:
         return names.EVENT[self.code] if known else f"event {self.code}"
 
 
-@dataclass(frozen=True)
-class Clock:
-    """At `second` after boot number `boot` it was `unix_s`."""
-
-    boot: int
-    second: int
-    unix_s: int
-    utc_offset_min: int
-
-    @property
-    def born_s(self) -> int:
-        """Unix time of that power-up."""
-        return self.unix_s - self.second
-
-
 class Beats:
     """Beats of one epoch as codec unpacks them; the arrays are as long as there are beats."""
 
@@ -147,9 +135,8 @@ class Night:
         return [names.STAGE.get(int(code), "unscored") for code in self.epochs["stage"]]
 
     def clock_of(self, boot: int) -> Clock | None:
-        """The last clock reading noted for power-up number `boot`."""
-        found = [c for c in self.clocks if c.boot == boot]
-        return found[-1] if found else None
+        """The clock reading that counts for power-up number `boot`."""
+        return clocks.agreed([c for c in self.clocks if c.boot == boot])
 
     @cached_property
     def starts_s(self) -> list[tuple[float, bool]]:
@@ -163,14 +150,14 @@ class Night:
         for last, boot in pairwise(self.boots):
             at, certain = known[-1]
             before, after = self.clock_of(first.boot), self.clock_of(boot.boot)
+            end = at + (boot.epoch - last.epoch) * wire.EPOCH_S
             if boot.boot == last.boot:
-                at += boot.second - last.second
-            elif before and after:
-                at = after.born_s + boot.second - (before.born_s + first.second)
-                certain = True
-            else:
-                at, certain = at + (boot.epoch - last.epoch) * wire.EPOCH_S, False
-            known.append((at, certain))
+                known.append((at + boot.second - last.second, certain))
+                continue
+            away = None
+            if before and after:
+                away = clocks.away_s(before, first.second + end, after, boot.second)
+            known.append((end, False) if away is None else (end + away, True))
         return known
 
     @cached_property
@@ -193,14 +180,45 @@ class Night:
         into = (event.epoch - self.boots[stretch].epoch) * wire.EPOCH_S + event.second
         return self.starts_s[stretch][0] + into
 
-    def began(self) -> datetime | None:
-        """Clock time of the night's start, with its UTC offset; None if nothing tells it."""
+    @cached_property
+    def dated(self) -> tuple[float, bool] | None:
+        """Unix time of the night's start and whether it is certain; None if nothing tells it.
+
+        Uncertain, it is the latest possible: a hole of unknown length lies before the reading.
+        """
+        found = None
         for boot, (at, certain) in zip(self.boots, self.starts_s):
             clock = self.clock_of(boot.boot)
-            if clock and certain:
-                zone = timezone(timedelta(minutes=clock.utc_offset_min))
-                return datetime.fromtimestamp(clock.born_s + boot.second - at, zone)
-        return None
+            if clock and (certain or not found):
+                found = clock.born_s + boot.second - at, certain
+            if found and found[1]:
+                break
+        return found
+
+    def moment(self, second: float) -> datetime | None:
+        """The time on the wall at `second` of the night, with its UTC offset."""
+        if self.dated is None:
+            return None
+        return clocks.local(self.dated[0] + second, self._readings)
+
+    def began(self) -> datetime | None:
+        """Clock time of the night's start, with its UTC offset; None if nothing tells it."""
+        return self.moment(0)
+
+    @property
+    def clock_change(self) -> tuple[float, int] | None:
+        """(second of the night, minutes) of a change to or from summer time within it."""
+        if self.dated is None:
+            return None
+        start = self.dated[0]
+        found = clocks.change(start, start + self.length_s, self._readings)
+        return found and (found[0] - start, found[1])
+
+    @cached_property
+    def _readings(self) -> list[Clock]:
+        """The clock readings that count: of each power-up one."""
+        boots = {boot.boot for boot in self.boots}
+        return [clock for boot in sorted(boots) if (clock := self.clock_of(boot))]
 
 
 def frames(raw: bytes, night: int) -> tuple[list[Frame], int]:
@@ -292,8 +310,24 @@ def read_epoch(payload: bytes) -> tuple[tuple[int, ...], Beats]:
     epoch.unpack_from(payload, 0)
     beats = Beats()
     beats.n = codec.unpack_beats(payload, wire.Epoch.SIZE, len(payload), beats)
-    heart.summarise(beats, epoch)  # what follows from the beats is not in the record
+    _measure(beats, epoch)  # what follows from the beats is not in the record
     return tuple(getattr(epoch, name) for name in COLUMNS), beats
+
+
+def _measure(beats: Beats, epoch: wire.Epoch) -> None:
+    """Fill `hr_bpm_x10`, `rmssd_ms` and `beats` as `heart.summarise` does.
+
+    It leaves out the rates of the 5 s bins, which are most of that work and which no reader of
+    a log wants; a test holds the two together.
+    """
+    ibi, flag = beats.ibi_ms, beats.flag
+    good = [i for i in range(beats.n) if flag[i] == wire.NN]
+    total = sum(ibi[i] for i in good)
+    steps = [ibi[i] - ibi[i - 1] for i in good if i and flag[i - 1] == wire.NN]
+    epoch.beats = beats.n
+    epoch.hr_bpm_x10 = 600000 * len(good) // total if total else 0
+    squares = sum(step * step for step in steps)
+    epoch.rmssd_ms = min(255, isqrt(squares // len(steps))) if steps else 0
 
 
 def _read_ppg(payload: bytes) -> Ppg:

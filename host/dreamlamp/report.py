@@ -14,7 +14,14 @@ from . import drawing
 from .nights import Night
 from .page import STYLE
 from .summary import summarise
-from .words import duration, loop_sentence, plain_sentences, source_label, sure_sentences
+from .words import (
+    duration,
+    loop_sentence,
+    moment,
+    plain_sentences,
+    source_label,
+    sure_sentences,
+)
 
 STATISTICS = (
     ("tst", "asleep"), ("tib", "in bed"), ("se", "sleep efficiency"), ("sol", "fell asleep after"),
@@ -138,8 +145,8 @@ def _hours(night: Night, facts: dict) -> list[tuple[float, str]]:
         began = datetime.fromisoformat(facts["began"])
         at = (began + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
         ticks = []
-        while (at - began).total_seconds() < length:
-            ticks.append(((at - began).total_seconds(), f"{at:%H:%M}"))
+        while (second := (at - began).total_seconds()) < length:
+            ticks.append((second, moment(facts, second)))
             at += timedelta(seconds=step)
     else:
         ticks = [(s, f"{s // 3600} h") for s in range(0, int(length), step)]

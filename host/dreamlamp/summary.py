@@ -5,17 +5,19 @@ recorded and why. Then the statistics, the events and how sure all of it is. Rep
 and `--json` say nothing that is not in here. Knows no page and no terminal.
 """
 
-from datetime import timedelta
 from itertools import groupby
 
 import numpy as np
 from lamp import names, wire
 
-from .nights import Night
+from . import clocks
+from .breathing import cyclic_percent
+from .nights import Boot, Night
 from .sleepstats import statistics
 
 GOOD = 50  # percent of an epoch with trustworthy beats, from which on it counts as recorded
 SHORTEST_HOLE_S = 60
+LONG_HOLE_S = 6 * 3600
 CAUSES = {1: "power came back", 2: "reset button", 3: "watchdog", 4: "deep sleep", 5: "restart"}
 SYNTHETIC = "synthetic"
 SEEN = (wire.LOOP, wire.RESCUE, wire.REFUSED_RESCUE)  # each says that a loop was seen
@@ -26,13 +28,14 @@ def summarise(night: Night) -> dict:
     epochs = night.epochs
     worn = (epochs["flags"] & wire.F_WORN) > 0
     good = worn & (epochs["quality"] >= GOOD)
-    began = night.began()
+    began, ended = night.began(), night.moment(night.length_s)
     minutes = wire.EPOCH_S / 60
     source, imported = night.note.get("source", {}), night.note.get("imported", {})
     return {
         "night": night.id,
         "began": began.isoformat() if began else None,
-        "ended": (began + timedelta(seconds=night.length_s)).isoformat() if began else None,
+        "ended": ended.isoformat() if ended else None,
+        "clock": _clock(night),
         "end_reason": "file's end" if imported and source else names.END[night.end],
         "imported": imported.get("file"),
         "mode": names.MODE[night.boots[0].mode],
@@ -47,6 +50,7 @@ def summarise(night: Night) -> dict:
         "holes": holes(night),
         "statistics": statistics(night.stages),
         "heart": _heart(epochs, good),
+        "breathing": {"cyclic_percent": cyclic_percent(night)},
         "loops": [_event(night, e) for e in night.events if e.code in SEEN],
         "events": [_event(night, e) for e in night.events],
         "light_max": int(epochs["light"].max(initial=0)),
@@ -63,6 +67,15 @@ def consent(night: Night) -> str:
     """Whether the lamp held its sleeper's consent: `none`, `another policy`, `given`."""
     policy = night.boots[-1].policy & ~wire.POLICY_THIRD
     return "given" if policy == wire.POLICY else "another policy" if policy else "none"
+
+
+def _clock(night: Night) -> dict:
+    """How far the times of day can be relied on; `change`: to or from summer time meanwhile."""
+    return {
+        "certain": bool(night.dated and night.dated[1]),
+        "quarrel_s": clocks.quarrel_s(night.clocks),
+        "change": night.clock_change,
+    }
 
 
 def _mean(values: np.ndarray) -> float | None:
@@ -85,11 +98,11 @@ def _heart(epochs: dict, good: np.ndarray) -> dict:
 
 def _event(night: Night, event) -> dict:
     at = night.second_of(event)
-    began = night.began()
+    when = night.moment(at)
     return {
         "name": event.name,
         "second": at,
-        "clock": (began + timedelta(seconds=at)).strftime("%H:%M") if began else None,
+        "clock": when.strftime("%H:%M") if when else None,
         "a": event.a,
         "b": event.b,
         "c": event.c,
@@ -137,9 +150,23 @@ def _restarts(night: Night) -> list[dict]:
         cause = CAUSES.get(boot.cause, f"cause {boot.cause}")
         why = f"the lamp was without power or restarting ({cause})"
         if not certain:
-            why += "; for how long is unknown: no clock was read before and after it"
+            why += f"; for how long is unknown: {_unknown(night, last, boot)}"
+        elif at - start > LONG_HOLE_S:
+            why += "; for so long that another night may begin here"
         found.append({"from_s": float(start), "to_s": float(at), "why": why})
     return found
+
+
+def _unknown(night: Night, last: Boot, boot: Boot) -> str:
+    """Why nobody can say how long the lamp was away between two stretches."""
+    before, after = night.clock_of(last.boot), night.clock_of(boot.boot)
+    if not before or not after:
+        return "no clock was read before and after it"
+    end_s = last.second + (boot.epoch - last.epoch) * wire.EPOCH_S
+    hours = (after.born_s + boot.second - before.born_s - end_s) / 3600
+    if hours > 0:
+        return f"the clocks say {hours:.0f} hours: what follows is another night, or one was wrong"
+    return "the clocks read before and after it contradict each other"
 
 
 def _early_end(night: Night) -> list[dict]:

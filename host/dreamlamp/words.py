@@ -32,12 +32,40 @@ def duration(minutes: float | None) -> str:
     return f"{whole // 60} h {whole % 60:02d} min" if whole >= 60 else f"{whole} min"
 
 
+def clock(after_noon_h: float) -> str:
+    """HH:MM of so many hours after noon."""
+    minutes = round((12 + after_noon_h) * 60) % (24 * 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
 def moment(facts: dict, second: float) -> str:
     """A time of the night as the clock shows it, or as time into the night."""
     if facts["began"]:
         at = datetime.fromisoformat(facts["began"]) + timedelta(seconds=second)
+        change = facts["clock"]["change"]
+        if change and second >= change[0]:
+            at += timedelta(minutes=change[1])
         return f"{at:%H:%M}"
     return f"{duration(second / 60)} into the night"
+
+
+def clock_sentences(facts: dict) -> list[str]:
+    """What is to be known about the times of day; mostly nothing."""
+    clock, said = facts["clock"], []
+    if facts["began"] and not clock["certain"]:
+        said.append("It began then or earlier: the lamp lost its clock within the night.")
+    if clock["quarrel_s"]:
+        apart = duration(clock["quarrel_s"] / 60)
+        said.append(
+            f"The computers that told the lamp the time were {apart} apart: one was wrong."
+        )
+    if clock["change"]:
+        at, minutes = clock["change"]
+        way = "forward" if minutes > 0 else "back"
+        said.append(
+            f"The clocks went {way} by {duration(abs(minutes))} at {moment(facts, at - 1)}."
+        )
+    return said
 
 
 def plain_sentences(facts: dict) -> list[str]:
@@ -49,6 +77,7 @@ def plain_sentences(facts: dict) -> list[str]:
         f"The sensor was worn for {duration(worn)} of the {duration(recorded)} that were recorded"
         + (f", and its signal was good for {100 * good / worn:.0f} % of that." if worn else ".")
     ]
+    said += clock_sentences(facts)
     for hole in facts["holes"]:
         long = hole["to_s"] - hole["from_s"]
         if long < 1:

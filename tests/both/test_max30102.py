@@ -197,6 +197,39 @@ def test_another_chip_is_told_by_its_part_number():
     assert take(driver, 3000) == 0 and driver.part == 0x11
 
 
+def built_wrong(*defects):
+    """What a driver makes of a lamp with these defects in ten seconds: itself, samples got."""
+    world.defects = defects
+    try:
+        driver = sensor()
+        return driver, take(driver, 10000)
+    finally:
+        world.defects = ()
+
+
+def test_a_bus_without_pull_ups_is_counted_as_faults_and_stops_nothing():
+    driver, n = built_wrong("no_pull_up")
+    assert n == 0 and driver.part == -1
+    assert driver.errno == 116 and driver.faults > 5
+
+
+def test_an_interrupt_that_never_moves_costs_no_sample():
+    for defect in ("stuck_int", "loose_int", "no_int_pull_up"):
+        driver, n = built_wrong(defect)
+        assert abs(n - 500) <= 1 and driver.faults == 0, defect
+
+
+def test_a_dead_led_gives_samples_that_look_like_no_finger():
+    driver, n = built_wrong("dead_led")
+    assert abs(n - 500) <= 1 and driver.faults == 0
+    assert BUF[0] < 800 * driver.led and driver.led == 0x1F
+
+
+def test_swapped_colours_still_give_a_finger_at_half_scale():
+    _driver, n = built_wrong("swapped")
+    assert abs(n - 500) <= 1 and 90000 < BUF[0] < 172000
+
+
 def test_a_hot_die_stops_the_light():
     driver = sensor()
     world.happen("heat", 45)

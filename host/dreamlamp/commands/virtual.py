@@ -141,6 +141,7 @@ def sim(recording, seed, loop, bits, mode, consent, folder) -> None:
     from .. import sim as virtual
     from .. import wholenight
     from ..air import Air
+    from ..uart import Uart
 
     held = settings_of(mode, loop, consent)
     scenario = virtual.Scenario(seed=seed, bits=int(bits), settings=held)
@@ -149,12 +150,13 @@ def sim(recording, seed, loop, bits, mode, consent, folder) -> None:
         world = virtual.World(folder, heart, scenario)
         wholenight.unpack(world, air, runner)
         world.open_to(air.lamp, realtime=True)
-        with virtual.Lamp(world) as lamp:
+        with Uart() as uart, virtual.Lamp(world, uart=uart) as lamp:
             keys = (world.folder / "host.json").resolve()
             said = f"DREAMLAMP_AIR={air.address} DREAMLAMP_AIR_KEYS={quote(str(keys))}"
             command = library.Library(folder / "nights").typed("sync")
             out.print(f"A paired lamp lives in {folder}. In another terminal:", soft_wrap=True)
             out.print(f"  {said} {command}", soft_wrap=True)
+            out.print(f"or by its cable:\n  {said} {command} --port {uart.device}", soft_wrap=True)
             try:
                 lamp.ended.wait()
             except KeyboardInterrupt:

@@ -1,0 +1,26 @@
+// written by hardware/generate.py from dreamlamp.toml
+inner = [94.13, 26.6, 56.07];
+carrier_holes = [[50.8, 3.81], [3.81, 3.81], [50.8, 48.26], [3.81, 48.26], [58.42, 3.81], [58.42, 48.26]];
+feet = 6;
+usb_room = 6;
+frame = 3;
+wall = 2.0;
+gap = 0.3;
+diffuser = [60, 45];
+diffuser_thick = 1.2;
+throw = 12;
+socket_height = 11;
+screw = 2.5;
+button_hole = 12.2;
+button_room = 20;
+cable = 3.5;
+vent = [2.0, 14];
+sensor_board = [21, 16];
+strip_length = 300;
+strip_width = 8;
+strip_rows = 5;
+plate_thick = 1.0;
+wrap_length = 80;
+wrap_width = 28;
+wrap_thick = 1.6;
+wrap_window = [6, 4];
