@@ -1,4 +1,4 @@
-"""A dawn in a virtual night: it comes where the time is known; where it is not, the lamp says so."""
+"""A dawn in a virtual night: it comes where the time is known; else the lamp says it is not."""
 
 import dataclasses
 import struct
