@@ -42,6 +42,8 @@ COMMANDS = {
     "watch": "companion",
     "library": "library",
     "bonds": "bonds",
+    "flash": "board",
+    "update": "board",
     "doctor": "doctor",
     "lux": "lux",
     "night": "virtual",
