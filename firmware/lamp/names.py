@@ -39,6 +39,7 @@ EVENT = (
     "sync began",
     "flash fault",
     "dawn",
+    "light asked",
 )
 
 WHY = (
@@ -60,6 +61,7 @@ WHY = (
     "settled",
     "ran to its end",
     "clock unknown",
+    "not permitted",
 )
 
 KIND = ("none", "cycle", "hold")

@@ -265,10 +265,12 @@ class WDT:
 
 
 class RTC:
-    """Date and time since power-up; 2000-01-01 there."""
+    """Date and time; 2000-01-01 at power-up. Goes on through resets."""
 
     def datetime(self, when=None):
         if when is not None:
-            raise NotImplementedError("the lamp never sets its clock")
+            then = time.mktime((when[0], when[1], when[2], when[4], when[5], when[6], 0, 0))
+            world.rtc_s += then - time.time()
+            return None
         t = time.gmtime()
         return (t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0)

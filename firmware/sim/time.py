@@ -6,7 +6,8 @@ seconds and, computing costing nothing, the same world gives the same night. Oth
 pace with the real clock.
 
 asyncio's C queue stamps immediate tasks with the REAL tick count, so virtual ticks begin 17
-minutes ahead of it and stay ahead. Seconds are the chip's: 0 at power-up is 2000-01-01.
+minutes ahead of it and stay ahead. Seconds are the chip's: 0 at power-up is 2000-01-01; they go on
+through resets.
 
 What the chip would spend is charged by its stand-ins with `charge_us`; in step with the real
 clock it is slept. The costs: I2C 9 bits a byte at the bus's own rate; flash erase 45 ms a
@@ -137,11 +138,11 @@ def sleep(s):
 def time():
     if not _free:
         _pace()
-    return (world.now_ms - world.boot_ms) // 1000
+    return world.now_ms // 1000 + world.rtc_s
 
 
 def time_ns():
-    return (world.now_ms - world.boot_ms) * 1000000 + _us * 1000
+    return (world.now_ms + world.rtc_s * 1000) * 1000000 + _us * 1000
 
 
 def gmtime(s=None):

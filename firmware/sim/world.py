@@ -51,6 +51,7 @@ outside = None  # (host, port) of the radio and the hands
 realtime = False
 fast_until_ms = NEVER
 now_ms = boot_ms = 0
+rtc_s = 0  # the chip's date less world time: it goes on through resets
 boots = 0
 cause = POWER_ON
 alive = True
@@ -88,7 +89,7 @@ _due_ms = 0
 def load(path):
     """Read WORLD; world time goes on where `state.json` of the last boot left it."""
     global folder, seed, outside, realtime, fast_until_ms, now_ms, boot_ms, boots, cause
-    global sensor, eeg, gc_us, defects, work, boot_us, steady
+    global sensor, eeg, gc_us, defects, rtc_s, work, boot_us, steady
     global _events, _next, _stop_ms
     folder = path
     with open(path + "/world.json") as file:
@@ -114,6 +115,7 @@ def load(path):
     now_ms = boot_ms = state.get("world_ms", 0)
     boots = state.get("boots", 0) + 1
     cause = state.get("cause", POWER_ON)
+    rtc_s = -(now_ms // 1000) if cause == POWER_ON else state.get("rtc_s", 0)
     _events = sorted(spec.get("events", ()), key=lambda event: event[0])
     for event in _events[: state.get("fired", 0)]:
         if event[1] in ("finger_off", "finger_on", "usb", "heat"):  # lasting ones
@@ -133,7 +135,7 @@ def read_state():
 
 def write_state(**more):
     """Leave world time and `more` for the next boot and the host."""
-    more.update(world_ms=now_ms + off_ms, boots=boots, fired=_next)
+    more.update(world_ms=now_ms + off_ms, boots=boots, fired=_next, rtc_s=rtc_s)
     replace(folder + "/state.json", json.dumps(more))
 
 

@@ -46,8 +46,21 @@ class Refusal(LampError):
         wire.FAULT: "restart the lamp; its nights are safe",
     }
 
+    LIMITS = {
+        wire.WHY_CONSENT: "it holds none, or one to another policy; `dreamlamp consent` asks",
+        wire.WHY_BUTTON: "the button said so; it ends with the night",
+        wire.WHY_PERMIT: "this computer is a companion's: its sleeper types `dreamlamp permit`",
+        wire.WHY_DOSE: "let it be dark until the next night",
+    }
+
     def __init__(self, opcode: int, status: int) -> None:
-        self.status = status
+        self.status, self.why = status, 0  # why: wire.WHY_*, where its own limits forbid it
+        if status & wire.WILL_NOT:
+            self.why = status & ~wire.WILL_NOT
+            reason = names.WHY[self.why] if self.why < len(names.WHY) else f"reason {self.why}"
+            hint = self.LIMITS.get(self.why, "its limits forbid it")
+            super().__init__(f"the lamp will not ({reason}): {hint}")
+            return
         known = names.STATUS
         name = known[status] if status < len(known) else f"status {status}"
         hint = self.HINTS.get(status, "update the lamp or this program so that both agree")

@@ -31,17 +31,20 @@ SHARES = (("n3", "deep", "Deep"), ("n2", "light", "Light"), ("rem", "rem", "REM"
 PANEL_ROWS = ("Wake", "REM", "Light", "Deep")
 
 
-def write(night: Night, path: Path, replayed: str = "") -> dict:
-    """Write the page to `path`, whole or not at all; return the facts that are on it."""
+def write(night: Night, path: Path, replayed: str = "", arms: str = "") -> dict:
+    """Write the page to `path`, whole or not at all; return the facts that are on it.
+
+    `replayed` says what a replay found, `arms` how lit and dark events compare over the nights.
+    """
     facts = summarise(night)
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(path.name + ".new")
-    half.write_text(page(night, facts, replayed), encoding="utf-8")
+    half.write_text(page(night, facts, replayed, arms), encoding="utf-8")
     half.replace(path)
     return facts
 
 
-def page(night: Night, facts: dict, replayed: str = "") -> str:
+def page(night: Night, facts: dict, replayed: str = "", arms: str = "") -> str:
     """The HTML text."""
     body = "".join(
         (
@@ -49,7 +52,7 @@ def page(night: Night, facts: dict, replayed: str = "") -> str:
             _plain(facts, night),
             _panels(night, facts),
             _statistics(facts["statistics"], facts["heart"]),
-            _events(facts),
+            _events(facts, arms),
             _sure(facts),
             _foot(night, facts, replayed),
         )
@@ -173,15 +176,16 @@ def _statistics(found: dict, heart: dict) -> str:
     )
 
 
-def _events(facts: dict) -> str:
+def _events(facts: dict, arms: str) -> str:
     rows = "".join(
         f"<li><b>{e['clock'] or duration(e['second'] / 60)}</b> {escape(loop_sentence(e))}</li>"
         for e in facts["events"]
         if loop_sentence(e)
     )
-    return (
-        f'<section class="events"><h2>What happened</h2><ul>{rows}</ul></section>' if rows else ""
-    )
+    both = f"<p class=small>{escape(arms)}</p>" if arms else ""
+    if not rows and not both:
+        return ""
+    return f'<section class="events"><h2>What happened</h2><ul>{rows}</ul>{both}</section>'
 
 
 def _sure(facts: dict) -> str:

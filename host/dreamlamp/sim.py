@@ -72,11 +72,24 @@ class Scenario:
     )  # of the button: when, how long
 
 
-def settings_for(mode: str) -> dict[str, int | bytes]:
-    """What the lamp's memory holds: in mode act with consent and enough nights watched."""
-    if mode == "act":
-        return {"mode": wire.ACT, "consent": wire.POLICY, "nights": NIGHTS_WATCHED}
-    return {"mode": names.MODE.index(mode)}
+def settings_for(mode: str, consent: bool = False) -> dict[str, int | bytes]:
+    """What the lamp's memory holds: in mode act, or with a consent, enough nights watched."""
+    held: dict[str, int | bytes] = {"mode": names.MODE.index(mode)}
+    if consent or mode == "act":
+        held["nights"] = NIGHTS_WATCHED
+    if consent:
+        held["consent"] = wire.POLICY
+    return held
+
+
+def simulated(settings: dict[str, int | bytes]) -> list[str]:
+    """What of the right to act is made up in a lamp born with these settings, in sentences."""
+    if not settings.get("nights"):
+        return []
+    earlier = f"SIMULATED: {settings['nights']!r} earlier nights of baseline and observing"
+    if settings.get("consent"):
+        return [f"{earlier}, and the sleeper's consent."]
+    return [f"{earlier}. No consent is simulated."]
 
 
 @contextmanager
@@ -108,7 +121,7 @@ class World:
         self.over_s = self.wakes_s + (UNWORN_S if scenario.ends == "unworn" else 0) + 5
         self.fast_until_s = int(self.over_s) + AFTER_S
         folder.mkdir(parents=True, exist_ok=True)
-        self.source = recording.source()
+        self.source = {**recording.source(), "simulated": simulated(scenario.settings)}
         about = [self.source, crc32(recording.beats_ms.tobytes()), asdict(scenario)]
         kept = self._kept(json.dumps(about, default=bytes.hex))
         (folder / "source.json").write_text(json.dumps(self.source))

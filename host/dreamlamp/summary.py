@@ -11,6 +11,7 @@ import numpy as np
 from lamp import names, wire
 
 from . import clocks
+from .breathing import cyclic_percent
 from .nights import Boot, Night
 from .sleepstats import statistics
 
@@ -20,13 +21,6 @@ LONG_HOLE_S = 6 * 3600
 CAUSES = {1: "power came back", 2: "reset button", 3: "watchdog", 4: "deep sleep", 5: "restart"}
 SYNTHETIC = "synthetic"
 SEEN = (wire.LOOP, wire.RESCUE, wire.REFUSED_RESCUE)  # each says that a loop was seen
-JUDGEMENTS = (
-    wire.LOOP, wire.RESCUE, wire.REFUSED_RESCUE, wire.SETTLED, wire.WOKE, wire.NO_RESPONSE,
-    wire.LIGHT_OFF,
-)  # fmt: skip
-FIGURES = (
-    "score", "cycle", "hold", "lag_s", "base_bpm", "hr_bpm_x10", "quality", "confidence", "light",
-)  # fmt: skip
 
 
 def summarise(night: Night) -> dict:
@@ -45,6 +39,7 @@ def summarise(night: Night) -> dict:
         "end_reason": "file's end" if imported and source else names.END[night.end],
         "imported": imported.get("file"),
         "mode": names.MODE[night.boots[0].mode],
+        "consent": consent(night),
         "firmware": night.boots[0].firmware,
         "source": source,
         "recorded_min": len(night) * minutes,
@@ -55,6 +50,7 @@ def summarise(night: Night) -> dict:
         "holes": holes(night),
         "statistics": statistics(night.stages),
         "heart": _heart(epochs, good),
+        "breathing": {"cyclic_percent": cyclic_percent(night)},
         "loops": [_event(night, e) for e in night.events if e.code in SEEN],
         "events": [_event(night, e) for e in night.events],
         "light_max": int(epochs["light"].max(initial=0)),
@@ -65,6 +61,12 @@ def summarise(night: Night) -> dict:
         "lost_bytes": night.lost_bytes,
         "unknown_frames": night.unknown,
     }
+
+
+def consent(night: Night) -> str:
+    """Whether the lamp held its sleeper's consent: `none`, `another policy`, `given`."""
+    policy = night.boots[-1].policy & ~wire.POLICY_THIRD
+    return "given" if policy == wire.POLICY else "another policy" if policy else "none"
 
 
 def _clock(night: Night) -> dict:
@@ -175,20 +177,6 @@ def _early_end(night: Night) -> list[dict]:
         wire.END_LOST: "the night was broken off here and closed when the lamp started again",
     }[night.end]
     return [{"from_s": night.length_s, "to_s": night.length_s, "why": why}]
-
-
-def reasons(night: Night) -> list[dict]:
-    """For each event of loop or light: the epoch's figures on which it was decided."""
-    at = {int(index): i for i, index in enumerate(night.epochs["index"])}
-    found = []
-    for event in night.events:
-        if event.code not in JUDGEMENTS or event.epoch not in at:
-            continue
-        i = at[event.epoch]
-        figures = {name: int(night.epochs[name][i]) for name in FIGURES}
-        stage = night.stages[i]
-        found.append({**_event(night, event), "epoch": event.epoch, "stage": stage, **figures})
-    return found
 
 
 def _sureness(night: Night) -> dict:
