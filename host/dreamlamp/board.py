@@ -31,19 +31,12 @@ def bare(folder: Path, stock: bool = False) -> None:
 
 
 @contextlib.contextmanager
-def plugged(
-    world: World,
-    radio: int | None = None,
-    defects: tuple[str, ...] = (),
-    realtime: bool = True,
-) -> Iterator[tuple[Lamp, Uart]]:
-    """The board at its line; `radio` is the port of the air (air.py), if any.
+def plugged(world: World, radio: int | None = None, **more) -> Iterator[tuple[Lamp, Uart]]:
+    """The board at its line, in real time; `radio` is the port of the air (air.py), if any.
 
-    `defects` is how it was built wrong, by the names in firmware/sim/world.py. Where not in
-    `realtime`, a script that waits does so in no time.
+    `more` of world.json: `defects`, `events`; with `realtime` False what waits does so in no time.
     """
-    spec = {"seed": world.scenario.seed, "realtime": realtime}
-    spec |= {"events": [], "defects": defects}
+    spec = {"seed": world.scenario.seed, "realtime": True, "events": [], **more}
     spec["outside"] = ["127.0.0.1", radio] if radio else None
     (world.folder / "world.json").write_text(json.dumps(spec))
     with Uart() as uart, Lamp(world, uart=uart) as lamp:
