@@ -27,7 +27,7 @@ _FRESH_S = const(6 * 3600)  # a night begun sooner after another has the same re
 _POWER_ON = const(1)  # reset cause: nobody knows for how long the lamp was off
 _RETURN_EPOCHS = const(2)  # whose night was cut has the finger on when power comes back
 _HOUR_S = const(3600)
-_POLL_MS = const(240)  # the sensor's FIFO holds 640 ms
+_POLL_MS = const(160)  # the sensor's FIFO holds 640 ms; a flash erase and an epoch come on top
 
 
 class Night:
@@ -47,6 +47,8 @@ class Night:
         self.cause = cause
         self.heart = Heart(rate_hz)
         self.epoch = wire.Epoch()
+        # stage, confidence, bpm x10, score, quality and index of the last whole epoch
+        self.last = array("H", (wire.UNSCORED, 0, 0, 0, 0, 0))
         self.dawn = None  # dawn.Dawn, once there is a plan
         self.mind = Mind(settings)
         self.state = wire.SAFE if safe else wire.IDLE  # or wire.RECORDING
@@ -111,6 +113,7 @@ class Night:
             event = dawn.feed(epoch, self.due_s)
             if event:
                 self._event(event, dawn.a, dawn.b, dawn.c)
+        self._remember(epoch)
         self.heart.next_epoch(_EPOCH_MS)
         epoch.clear((epoch.index + 1) & 0xFFFF)
         self.due_s += wire.EPOCH_S  # before `begin`, which sets it anew
@@ -125,6 +128,12 @@ class Night:
             self.end(wire.END_LOST)
         self._note_hour()
         self.log.prepare()  # the FIFO was just emptied: the harmless moment for an erase
+
+    def _remember(self, epoch):
+        """Keep what a host may ask for while the next epoch is measured."""
+        last = self.last
+        last[0], last[1], last[2] = epoch.stage, epoch.confidence, epoch.hr_bpm_x10
+        last[3], last[4], last[5] = epoch.score, epoch.quality, epoch.index
 
     def _count_wear(self, worn):
         self.rested = self.rested or not worn
@@ -347,12 +356,15 @@ class Night:
 
     def _keep_account(self):
         """Rescues and light spent tonight outlive a reset; what cannot be kept is not spent."""
-        wake, born = self.mind.wake, self.mind.born
-        for key, value in (("rescues", wake.rescues), ("spent", wake.spent)):
-            if value != born[key]:
-                born[key] = value
-                if not self.settings.set(key, value):
-                    wake.off(self.now_s)
+        self._keep("rescues", self.mind.wake.rescues)
+        self._keep("spent", self.mind.wake.spent)
+
+    def _keep(self, key, value):
+        born = self.mind.born
+        if value != born[key]:
+            born[key] = value
+            if not self.settings.set(key, value):
+                self.mind.wake.off(self.now_s)
 
     def sync_began(self):
         """A host fetches: the open night says so, for whoever asks later who was there."""

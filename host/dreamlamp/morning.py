@@ -65,7 +65,7 @@ def answer(path: Path, epoch: int, said: str) -> None:
 
 def undo(path: Path) -> int:
     """Take back what was answered about the night in `path`; return how many answers."""
-    given = library.read(path).note.get("morning", {})
+    given = library.read_note(path).get("morning", {})
     if given:
         library.annotate(path, morning={})
     return len(given)
@@ -79,7 +79,7 @@ def shift(held: library.Library, lamp: str) -> int | None:
     total, asked = 0, False
     mine = [path for path in held.paths() if path.stem.rsplit("-", 1)[0] == lamp]
     for path in sorted(mine, key=library.number):
-        given = library.read(path).note.get("morning")
+        given = library.read_note(path).get("morning")
         if given is None:
             continue
         asked = True

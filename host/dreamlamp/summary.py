@@ -11,6 +11,7 @@ import numpy as np
 from lamp import names, wire
 
 from . import clocks
+from .breathing import cyclic_percent
 from .nights import Boot, Night
 from .sleepstats import statistics
 
@@ -49,6 +50,7 @@ def summarise(night: Night) -> dict:
         "holes": holes(night),
         "statistics": statistics(night.stages),
         "heart": _heart(epochs, good),
+        "breathing": {"cyclic_percent": cyclic_percent(night)},
         "loops": [_event(night, e) for e in night.events if e.code in SEEN],
         "events": [_event(night, e) for e in night.events],
         "light_max": int(epochs["light"].max(initial=0)),
@@ -61,6 +63,12 @@ def summarise(night: Night) -> dict:
     }
 
 
+def consent(night: Night) -> str:
+    """Whether the lamp held its sleeper's consent: `none`, `another policy`, `given`."""
+    policy = night.boots[-1].policy & ~wire.POLICY_THIRD
+    return "given" if policy == wire.POLICY else "another policy" if policy else "none"
+
+
 def _clock(night: Night) -> dict:
     """How far the times of day can be relied on; `change`: to or from summer time meanwhile."""
     return {
@@ -68,12 +76,6 @@ def _clock(night: Night) -> dict:
         "quarrel_s": clocks.quarrel_s(night.clocks),
         "change": night.clock_change,
     }
-
-
-def consent(night: Night) -> str:
-    """Whether the lamp held its sleeper's consent: `none`, `another policy`, `given`."""
-    policy = night.boots[-1].policy & ~wire.POLICY_THIRD
-    return "given" if policy == wire.POLICY else "another policy" if policy else "none"
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -19,7 +19,7 @@ class Night:
 
     def __init__(self, state=wire.RECORDING):
         self.state, self.mode, self.level = state, wire.OBSERVE, 1234
-        self.epoch = wire.Epoch()
+        self.last = [wire.R, 80, 612, 40, 97, 11]
         self.clock = None
         self.will_not = 0
         self.asked = []
@@ -72,3 +72,27 @@ class Clock:
 
     def set(self, unix_s):
         self.date = unix_s
+
+    def unix_s(self):
+        return self.date
+
+
+class Memory:
+    """A file of `n` erased bytes that can be filled again; io.BytesIO holds its bytes twice."""
+
+    def __init__(self, n):
+        self.bytes, self.at = bytearray(n), 0
+        for i in range(n):
+            self.bytes[i] = 0xFF
+
+    def seek(self, at):
+        self.at = at
+
+    def readinto(self, buf):
+        buf[:] = self.bytes[self.at : self.at + len(buf)]
+
+    def write(self, data):
+        self.bytes[self.at : self.at + len(data)] = data
+
+    def flush(self):
+        pass
