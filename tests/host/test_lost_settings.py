@@ -40,14 +40,20 @@ def lived():
     return lamp.flash, store
 
 
-def grown(flash, store):
+def grown(flash, blobs):
     """The lamp after a power cut, and how it answers its owner."""
-    lamp = Lamp(flash, Settings(store))
+    lamp = Lamp(flash, kept(blobs))
     server = Server(lamp.log, lamp.night, lamp.settings, Clock())
     for request in ((wire.HELLO,), (wire.STATUS,), (wire.BONDS,), (wire.GET, 1), (wire.GET, 2)):
         answer = server.handle(bytes((request[0], 1, *request[1:])), KNOWN)
         assert answer[2] in (wire.OK, wire.NOT_FOUND), request
     return lamp.night, server
+
+
+def kept(blobs) -> Settings:
+    store = Store()
+    store.blobs = dict(blobs)
+    return Settings(store)
 
 
 def harmed(blob: bytes):
@@ -60,16 +66,15 @@ def harmed(blob: bytes):
 
 def test_every_harm_to_any_value_leaves_a_lamp_that_goes_on_with_its_night(lived):
     flash, store = lived
-    whole = dict(store.blobs)
+    whole = store.blobs
     assert {"boot", "mode", "consent", "bond0", "seen", "baseline", "rescues"} <= whole.keys()
     tries = 0
     for key, blob in whole.items():
         for torn in list(harmed(blob))[:: 1 if len(blob) < 20 else 7]:
-            store.blobs = {**whole, key: torn}
-            night, server = grown(flash, store)
+            night, server = grown(flash, {**whole, key: torn})
             assert night.state == wire.RECORDING and night.log.open_id == 1, key
             if key in SAFE:
-                assert Settings(store).get(key, SAFE[key]) == SAFE[key]
+                assert kept({key: torn}).get(key, SAFE[key]) == SAFE[key]
             if key == "bond0":
                 assert server.bonds.get(OUR, 0, OWNER) is None and not server.bonds.known()
             tries += 1
@@ -78,18 +83,14 @@ def test_every_harm_to_any_value_leaves_a_lamp_that_goes_on_with_its_night(lived
 
 def test_a_bond_with_any_byte_wrong_lets_nobody_in(lived):
     _, store = lived
-    whole = dict(store.blobs)
+    whole = store.blobs
     for torn in harmed(whole["bond0"]):
-        store.blobs = {**whole, "bond0": torn}
-        bonds = Bonds(Settings(store))
+        bonds = Bonds(kept({**whole, "bond0": torn}))
         assert bonds.get(OUR, 0, OWNER) is None and bonds.entries() == []
-    store.blobs = whole
-    assert Bonds(Settings(store)).get(OUR, 0, OWNER) == b"our secret" * 3
+    assert Bonds(kept(whole)).get(OUR, 0, OWNER) == b"our secret" * 3
 
 
 def test_nothing_at_all_is_a_new_lamp_that_still_has_its_nights(lived):
-    flash, store = lived
-    store.blobs = {}
-    night, server = grown(flash, store)
+    night, server = grown(lived[0], {})
     assert night.log.open_id == 1 and night.mode == wire.OBSERVE
     assert server.bonds.entries() == []
