@@ -15,6 +15,10 @@ STATUS = (
     "too fast",
 )
 
+BOARD = ("?", "devkitc")
+
+KIT = ("?", "heart", "eeg")
+
 MODE = ("off", "observe", "act")
 
 STAGE = {0: "W", 1: "N1", 2: "N2", 3: "N3", 5: "R", 9: "unscored"}

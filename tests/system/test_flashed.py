@@ -17,6 +17,7 @@ import serial
 from click.testing import CliRunner
 from dreamlamp import (
     board,
+    cable,
     chip,
     cli,
     doctor,
@@ -33,7 +34,9 @@ from dreamlamp import (
     wholenight,
 )
 from dreamlamp.air import Air
+from dreamlamp.line import Refusal
 from dreamlamp.remote import BoardError
+from lamp import wire
 from test_image import published
 
 MINUTES = 25
@@ -93,6 +96,28 @@ def test_a_night_is_recorded_on_what_was_flashed(flashed, tmp_path):
     assert replay.replay(night).ok
 
 
+def settings_are_kept_and_nonsense_is_refused(port):
+    def run(*words):
+        return CliRunner().invoke(cli.main, ["config", *words, "--port", port, "--json"])
+
+    assert json.loads(run("set", "ceiling", "40").stdout) == {"ceiling": 40}
+    listed = json.loads(run("list").stdout)
+    assert listed["ceiling"] == 40 and listed["board"] == "devkitc" and listed["kit"] == "heart"
+    assert len(json.loads(run("set", "wake", "07:00").stdout)["wake"]) == 14
+    assert json.loads(run("set", "wake", "off").stdout) == {"wake": []}
+    assert "1 to 100" in run("set", "ceiling", "101").stderr
+    assert "heart" in run("set", "kit", "eeg").stderr
+    assert "no setting" in run("get", "colour").stderr
+
+    async def past_this_end():
+        async with cable.connect(port) as line:
+            for key, number in ((wire.KEY_CEILING, 0), (wire.KEY_KIT, 2), (wire.KEY_BOARD, 9)):
+                with pytest.raises(Refusal, match="bad request"):
+                    await line.request(wire.SET, bytes((key, number)))
+
+    asyncio.run(past_this_end())
+
+
 def test_one_command_makes_a_lamp_that_advertises_and_the_doctor_is_content(tmp_path, monkeypatch):
     """esptool is a stand-in that puts the parts where they would lie; the rest is real."""
     world = sim.World(tmp_path / "world", SHORT, sim.Scenario())
@@ -126,10 +151,9 @@ def test_one_command_makes_a_lamp_that_advertises_and_the_doctor_is_content(tmp_
             assert sorted(written) == [0x1000, 0x8000, 0x10000, 0x200000]
             done = CliRunner().invoke(cli.main, ["doctor", "--port", uart.device])
             assert done.exit_code == 0 and "XX" not in done.stdout, done.output
+            settings_are_kept_and_nonsense_is_refused(uart.device)
     kept = json.loads((world.folder / "nvs.json").read_text())["lamp"]
-    assert (
-        kept["kit"] == stored.packed(1).hex() and kept["board"] == stored.packed(b"devkitc").hex()
-    )
+    assert kept["kit"] == stored.packed(1).hex() and kept["board"] == stored.packed(1).hex()
 
 
 def test_a_board_without_the_partition_for_nights_is_refused(tmp_path):
