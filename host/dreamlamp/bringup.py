@@ -108,7 +108,7 @@ def checks(run: Run, told: Callable[[str, float], None] = lambda what, share: No
     """
     prepare(run)
     began, ticks = time.monotonic(), _value(run, "time.ticks_ms()")
-    found = []
+    found: list[Check] = []
 
     def add(check: Check) -> bool:
         told("wiring", len(found) / COUNT)

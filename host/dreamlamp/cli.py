@@ -22,7 +22,6 @@ COMMANDS = {
     "report": "nights",
     "why": "why",
     "weeks": "weeks",
-    "why": "nights",
     "replay": "nights",
     "morning": "morning",
     "dawn": "light",

@@ -63,6 +63,7 @@ class Scenario:
     power_cuts: list[tuple[float, float]] = field(default_factory=list)  # (when, how long)
     visit: bool = False  # a host sets the clock in the evening
     full_flash: bool = False  # of earlier nights that no host ever fetched
+    costs: dict = field(default_factory=dict)  # what else world.json says (DESIGN.md)
     besieged: bool = False  # a stranger takes the lamp's connection whenever it is offered
     presses: list[tuple[float, float]] = field(
         default_factory=list
@@ -147,6 +148,7 @@ class World:
             "outside": ["127.0.0.1", port],
             "realtime": realtime,
             "events": self.events(),
+            **self.scenario.costs,
         }
         if not realtime:
             spec["fast_until_s"] = self.fast_until_s
@@ -274,7 +276,8 @@ class Lamp:
         return self.world_s + time.monotonic() - self.heard_s
 
     def last_words(self) -> str:
-        return " / ".join(self.said[-6:]) or "it said nothing"
+        plain = build.squeezed().explain("\n".join(self.said[-6:]))
+        return plain.replace("\n", " / ") or "it said nothing"
 
     def _keep(self) -> None:
         status = CUT
