@@ -44,6 +44,7 @@ COMMANDS = {
     "bonds": "bonds",
     "flash": "board",
     "update": "board",
+    "config": "config",
     "doctor": "doctor",
     "lux": "lux",
     "night": "virtual",
