@@ -32,6 +32,7 @@ COMMANDS = {
     "unshare": "share",
     "commons": "commons",
     "library": "library",
+    "completion": "completion",
     "bonds": "bonds",
     "doctor": "doctor",
     "night": "virtual",

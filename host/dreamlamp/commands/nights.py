@@ -87,6 +87,10 @@ def replay(night: str, folder: Path | None, as_json: bool) -> None:
     """Reach every decision of NIGHT again with the lamp's own files, and compare.
 
     Exit status 1 if a single integer differs.
+
+    \b
+    dreamlamp replay
+    dreamlamp replay anna@12 --json
     """
     verdict = replaying.replay(library.read(library.Library(folder).find(night)))
     if as_json:
@@ -104,7 +108,12 @@ def replay(night: str, folder: Path | None, as_json: bool) -> None:
 @where
 @as_json
 def why(night: str, folder: Path | None, as_json: bool) -> None:
-    """Say on what figures each loop and each light of NIGHT was decided."""
+    """Say on what figures each loop and each light of NIGHT was decided.
+
+    \b
+    dreamlamp why
+    dreamlamp why 12 --json
+    """
     held = library.read(library.Library(folder).find(night))
     found = reasons(held)
     if as_json:

@@ -121,6 +121,9 @@ def sim(recording, seed, loop, bits, mode, folder) -> None:
     """Start a virtual lamp to play with, in real time; Ctrl-C pulls its plug.
 
     It prints what to type in another terminal.
+
+    \b
+    dreamlamp sim --seed 4 --loop
     """
     from .. import sim as virtual
     from .. import wholenight
