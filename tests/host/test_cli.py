@@ -189,9 +189,9 @@ WINDOWS = """
 import os, pathlib, sys, types
 sys.modules["fcntl"] = None
 asked = []
+from dreamlamp import cli, index, library
 sys.modules["msvcrt"] = types.SimpleNamespace(
     LK_NBLCK=2, locking=lambda handle, mode, size: asked.append((mode, size)))
-from dreamlamp import cli, library
 path = pathlib.Path(sys.argv[1]) / "3F2A-00007.night"
 library.delete(path)
 assert asked == [(2, 1)] and not path.exists(), asked
