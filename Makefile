@@ -7,6 +7,8 @@ BITS ?= 64
 RECORDING ?=
 DATA ?=
 TRAIN ?= 1
+CONSENT_0 := --no-consent
+CONSENT_1 := --consent
 
 help: ## this list
 	@grep -hE '^[a-z0-9_-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,9 +17,9 @@ setup: .venv/ready ## everything the other targets need, into .venv/ and .cache/
 .venv/ready: pyproject.toml tools/micropython.txt tools/references.txt tools/stubs.txt tools/setup.sh
 	@bash tools/setup.sh
 
-night: setup ## a whole night, end to end: SEED=1 LOOP=1 RECORDING=file MODE=observe|act BITS=64|32 JSON=1
+night: setup ## a whole night, end to end: SEED=1 LOOP=1 RECORDING=file MODE=observe|act CONSENT=0|1 BITS=64|32 JSON=1
 	@$(PY) -m dreamlamp.cli night --seed $(SEED) --mode $(MODE) --bits $(BITS) \
-	  $(if $(RECORDING),--recording "$(RECORDING)") $(if $(LOOP),--loop) $(if $(JSON),--json)
+	  $(if $(RECORDING),--recording "$(RECORDING)") $(if $(LOOP),--loop) $(CONSENT_$(CONSENT)) $(if $(JSON),--json)
 
 check: setup ## lint, types and house rules, in seconds
 	@.venv/bin/ruff check .
@@ -45,7 +47,17 @@ train: .venv/bench ## the committed stage models again, byte for byte, from DATA
 	@$(PY) -m pip install -q --disable-pip-version-check -e '.[bench]'
 	@touch .venv/bench
 
-clean: ## remove what was built; nights in build/ go too
-	rm -rf build .pytest_cache .ruff_cache .mypy_cache
+screenshots: setup ## the pictures of the README again, with Chromium
+	@$(PY) tools/screenshots.py
 
-.PHONY: help setup night check hardware test bench train clean
+dist: setup ## sdist and wheel in dist/: firmware and virtual lamp are in it
+	@rm -rf dist && $(PY) -m build --outdir dist .
+
+hil: setup ## the tests that a real lamp can take, on the lamp at PORT=/dev/ttyUSB0
+	@test -n "$(PORT)" || { echo "make hil PORT=/dev/ttyUSB0: name the lamp's port" >&2; exit 2; }
+	@DREAMLAMP_PORT="$(PORT)" $(PY) -m pytest tests/system/test_real_lamp.py
+
+clean: ## remove what was built; nights in build/ go too
+	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache
+
+.PHONY: help setup night check hardware test screenshots bench train dist hil clean

@@ -96,10 +96,10 @@ class Maker:
         return b"".join(self.frames)
 
 
-def as_lived(recording, night=7, seed=5):
+def as_lived(recording, night=7, seed=5, unix_s=1772406000):
     """A finished night of `recording`, staged with its own stages and invented confidences."""
     rng = np.random.default_rng(seed)
-    made = Maker(night).boot().clock()
+    made = Maker(night).boot().clock(unix_s=unix_s)
     stages = recording.stages
     for index, stage in enumerate(stages):
         low, high = np.searchsorted(recording.beats_ms, (index * 30000, index * 30000 + 30000))

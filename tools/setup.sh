@@ -37,6 +37,11 @@ rm -rf "$stubs"
 mkdir -p "$stubs/stubs"
 cp -r "$(.venv/bin/python -c 'import mypy, os; print(os.path.dirname(mypy.__file__))')/typeshed/stubs/mypy-extensions" \
   "$stubs/stubs/"
+if ! command -v chromium chromium-browser google-chrome >/dev/null; then
+  echo "setup: Chromium, for the tests of the pages" >&2
+  (as_root apt-get -qq update && as_root apt-get -qq install -y --no-install-recommends chromium) \
+    >/dev/null 2>&1 || echo "setup: no Chromium: those tests will be skipped" >&2
+fi
 echo "setup: MicroPython, 64 and 32 bits" >&2
 .venv/bin/python tools/micropython.py --fetch >&2
 touch .venv/ready

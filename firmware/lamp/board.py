@@ -35,6 +35,8 @@ CPU_HZ = 80000000  # the least the radio runs on
 WATCHDOG_MS = 20000  # an I2C transfer on a sick bus may block 5 s
 DEBOUNCE_MS = 30
 LONG_MS = 3000
+EPOCH_2000 = 946684800  # Unix time of the chip's second 0
+YEAR_2024 = 757382400  # on the chip's clock; an earlier date was never set
 FORGET_MS = 10000  # the second time, which must begin within
 AGAIN_MS = 120000
 SUPPLY_LOW_MV = 4500
@@ -53,7 +55,7 @@ def make_bus():
 
 
 class Clock:
-    """Seconds and milliseconds since this boot."""
+    """Seconds and milliseconds since this boot; and the date, which outlives resets."""
 
     def __init__(self):
         self._last = time.ticks_ms()
@@ -71,6 +73,16 @@ class Clock:
         """Milliseconds since boot, modulo 2**30 (twelve days)."""
         s = self.now_s()
         return (s * 1000 + time.ticks_diff(time.ticks_ms(), self._last)) & 0x3FFFFFFF
+
+    def unix_s(self):
+        """Unix time as a host told it since the power came; 0: nobody did."""
+        s = time.time()
+        return s + EPOCH_2000 if s > YEAR_2024 else 0
+
+    def set(self, unix_s):
+        """Keep the date: the chip's own clock goes on through a reset, not through a power cut."""
+        year, month, day, hour, minute, second, weekday = time.gmtime(unix_s - EPOCH_2000)[:7]
+        machine.RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
 
 
 class Flash:
@@ -118,6 +130,7 @@ class Button:
         self._down_at = self._last_edge = time.ticks_ms()
         self._down = self.pressed()
         self._press = False  # one that nobody took yet
+        self._struck = False  # the last press was taken at once
         self._held_at = time.ticks_add(self._down_at, -AGAIN_MS - 1)
         self._again = False  # the press that lasts is the second one
         self._pin.irq(self._edge, machine.Pin.IRQ_FALLING | machine.Pin.IRQ_RISING)
@@ -128,6 +141,7 @@ class Button:
             self._down = not self._down
             if self._down:
                 self._press = True
+                self._struck = False
                 self._down_at = now
         self._last_edge = now
 
@@ -144,6 +158,21 @@ class Button:
         press, self._press = self._press, False
         return press
 
+    def strike(self):
+        """The same, and `kept` watches whether this press lasts."""
+        self._struck = self.struck()
+        return self._struck
+
+    def kept(self):
+        """True once in a press that `strike` took and that lasts, after LONG_MS."""
+        kept = self._struck and self._lasts()
+        if kept:
+            self._struck = False
+        return kept
+
+    def _lasts(self):
+        return self.pressed() and time.ticks_diff(time.ticks_ms(), self._down_at) >= LONG_MS
+
     def taken(self):
         """True once after a short press, when it is let go."""
         if not self._bounces(time.ticks_ms()):
@@ -153,16 +182,15 @@ class Button:
     def held(self):
         """In a press that lasts 1 once, after LONG_MS, and in a second one shortly after it also
         2 once, after FORGET_MS: what leans on a button presses it only once. Else 0."""
-        now = time.ticks_ms()
-        lasts_ms = time.ticks_diff(now, self._down_at)
-        if lasts_ms < LONG_MS or not self.pressed():
+        if not self._lasts():
             return 0
+        now = time.ticks_ms()
         if self.struck():
             self._again = 0 <= time.ticks_diff(now, self._held_at) <= AGAIN_MS
             self._held_at = now
             return 1
         mine = time.ticks_diff(self._held_at, self._down_at) >= 0  # not one that `struck` took
-        if self._again and mine and lasts_ms >= FORGET_MS:
+        if self._again and mine and time.ticks_diff(now, self._down_at) >= FORGET_MS:
             self._again = False
             return 2
         return 0

@@ -129,9 +129,18 @@ class Bonds:
         if self.slot(key) != slot:
             return False
         self.settings.set(slot_key(slot), None)
+        self.permit(slot, None)  # the next one in this slot is somebody else
         if self.current == key:
             self.current = None
         return True
+
+    def permit(self, slot, limit):
+        """Make the bond in `slot` a companion's: rights u8, unix_s u32; None: the owner's own."""
+        self.settings.set("guest%d" % slot, limit)
+
+    def limit(self, slot):
+        """What `permit` kept for `slot`, or b"": the owner's own."""
+        return self.settings.get("guest%d" % slot, b"")
 
     def revoke_all(self):
         for slot, key in self.entries():

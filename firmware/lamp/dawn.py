@@ -1,4 +1,4 @@
-"""The dawn before a deadline, and the evening's winding down: light that was asked for.
+"""The dawn before a deadline: light that was asked for, by a plan that a host wrote.
 
 A dawn takes 30 minutes from dark to its level and is there by the deadline; 50 and 250 lux both
 made waking less drowsy (Gimenez 2010). It may begin up to `window` earlier, in light sleep or wake
@@ -18,7 +18,6 @@ HOLD_S = const(1800)  # after the deadline: the lamp's heat allows half an hour 
 SNOOZE_S = const(540)
 _SNOOZES = const(3)
 _AGAIN_S = const(300)  # a dawn that comes late or again; a shift of the clock that is none
-_UP_MS = const(60_000)
 _LIGHT_EPOCHS = const(2)  # of light sleep or wake in a row
 
 _WAIT = const(0)
@@ -34,18 +33,23 @@ class Dawn:
     """
 
     def __init__(self, plan=b""):
-        self.plan = plan
-        self.level, window = (plan[0], plan[1]) if len(plan) >= 6 else (0, 0)
-        self.window_s = window * 60
         self.ramp = Ramp()
         self.tick = self.ramp.tick
         self.zero = 0  # Unix time of second 0 since boot; 0: not known
-        self.told = False  # that it is not known
         self.at_s = -1  # the deadline in seconds since boot; -1: none is left
         self.state = _OVER
         self.snoozes = self.again_s = self.shallow = self.rose_s = 0
-        self.down_ms = 0  # how long the evening's light takes to go
         self.a = self.b = self.c = 0
+        self.take(plan, 0)
+
+    def take(self, plan, now_s):
+        """Another plan; a dawn that has begun goes on if its deadline stays."""
+        self.plan = plan
+        self.level, window = (plan[0], plan[1]) if len(plan) >= 6 else (0, 0)
+        self.window_s = window * 60
+        self.told = False  # that the time is not known
+        if self.zero:
+            self.clock(now_s, self.zero + now_s)
 
     def clock(self, now_s, unix_s):
         """A host says it is `unix_s` at second `now_s` since boot: find the next deadline."""
@@ -64,36 +68,32 @@ class Dawn:
         """Say whether it shines or is about to."""
         return bool(self.ramp.level or self.ramp.goal)
 
-    def wind_down(self, level, minutes):
-        """Come up softly to `level` (L*), then go dark evenly over `minutes` (60 at most)."""
-        self.down_ms = max(1, min(minutes, 60)) * 60_000
-        self.ramp.aim(level * 100, _UP_MS)
-
-    def off(self, now_s):
+    def off(self):
         """Dark now; a dawn that had begun is over, one that is still to come comes."""
         self.ramp.cut()
-        self.down_ms = 0
         if self.state in (_RISE, _SNOOZED):
             self.state = _OVER
 
     def snooze(self, now_s):
-        """The button in a dawn: dark now, again in nine minutes; three times, then no more."""
+        """The button in a dawn: dark now, again in nine minutes; three times, then no more.
+
+        Returns in how many seconds it comes again, -1 if it does not.
+        """
         begun = self.state == _RISE and self.snoozes < _SNOOZES
-        self.off(now_s)
-        if begun:
-            self.state, self.snoozes, self.again_s = _SNOOZED, self.snoozes + 1, now_s + SNOOZE_S
+        self.off()
+        if not begun:
+            return -1
+        self.state, self.snoozes, self.again_s = _SNOOZED, self.snoozes + 1, now_s + SNOOZE_S
+        return SNOOZE_S
 
     def feed(self, epoch, now_s):
         """Begin and end what is due; return 0 or an event code, its values in `a`, `b`, `c`."""
         self.ramp.heard()
         light = epoch.stage in (wire.W, wire.N1, wire.N2)
         self.shallow = self.shallow + 1 if light else 0
-        if self.down_ms and self.ramp.level >= self.ramp.goal:
-            self.ramp.aim(0, self.down_ms)
-            self.down_ms = 0
         if self.level and not self.zero and not self.told:
             self.told = True
-            return self._say(wire.DAWN, 0, wire.WHY_CLOCK)
+            return self._say(0, wire.WHY_CLOCK)
         if self.state == _WAIT and self._due(now_s):
             return self._begin(now_s, max(_AGAIN_S, min(self.at_s - now_s, RISE_S)))
         if self.state == _SNOOZED and now_s >= self.again_s:
@@ -101,7 +101,7 @@ class Dawn:
         if self.state == _RISE and now_s >= max(self.at_s, self.rose_s + _AGAIN_S) + HOLD_S:
             self.ramp.fade()
             self.state = _OVER
-            return self._say(wire.LIGHT_OFF, now_s - self.rose_s, wire.WHY_DONE)
+            return self._say(now_s - self.rose_s, wire.WHY_DONE)
         if self.state == _OVER and 0 <= self.at_s < now_s - HOLD_S:
             self.clock(now_s, self.zero + now_s)  # the next day's
         return 0
@@ -114,8 +114,8 @@ class Dawn:
     def _begin(self, now_s, over_s):
         self.state, self.rose_s = _RISE, now_s
         self.ramp.aim(self.level * 100, over_s * 1000)
-        return self._say(wire.DAWN, self.at_s - now_s, 0)
+        return self._say(self.at_s - now_s, 0)
 
-    def _say(self, code, seconds, why):
+    def _say(self, seconds, why):
         self.a, self.b, self.c = self.level, seconds, why
-        return code
+        return wire.DAWN

@@ -13,6 +13,7 @@ STATUS = (
     "hash mismatch",
     "lamp fault",
     "too fast",
+    "ask again",
 )
 
 MODE = ("off", "observe", "act")
@@ -39,6 +40,7 @@ EVENT = (
     "sync began",
     "flash fault",
     "dawn",
+    "light asked",
 )
 
 WHY = (
@@ -60,6 +62,7 @@ WHY = (
     "settled",
     "ran to its end",
     "clock unknown",
+    "not permitted",
 )
 
 KIND = ("none", "cycle", "hold")

@@ -14,9 +14,10 @@ from . import wire
 from .compat import const
 from .diary import Diary
 from .heart import Heart
-from .mind import Mind
+from .mind import DEFAULTS, Mind
 from .nightlog import NightLog
 from .server import Server
+from .wake import NO_MORE
 
 _EPOCH_MS = const(30_000)
 _WEAR_EPOCHS = const(20)  # ten minutes of wear begin a night without the button
@@ -26,7 +27,7 @@ _FRESH_S = const(6 * 3600)  # a night begun sooner after another has the same re
 _POWER_ON = const(1)  # reset cause: nobody knows for how long the lamp was off
 _RETURN_EPOCHS = const(2)  # whose night was cut has the finger on when power comes back
 _HOUR_S = const(3600)
-_POLL_MS = const(240)  # the sensor's FIFO holds 640 ms
+_POLL_MS = const(160)  # the sensor's FIFO holds 640 ms; a flash erase and an epoch come on top
 
 
 class Night:
@@ -46,6 +47,9 @@ class Night:
         self.cause = cause
         self.heart = Heart(rate_hz)
         self.epoch = wire.Epoch()
+        # stage, confidence, bpm x10, score, quality and index of the last whole epoch
+        self.last = array("H", (wire.UNSCORED, 0, 0, 0, 0, 0))
+        self.dawn = None  # dawn.Dawn, once there is a plan
         self.mind = Mind(settings)
         self.state = wire.SAFE if safe else wire.IDLE  # or wire.RECORDING
         self.now_s = 0
@@ -62,6 +66,7 @@ class Night:
         self.faults = 0  # of the flash
         self.doubted = False  # whether the night that is gone on with is tonight's
         self.seen = 0  # the hour of Unix time that was noted last
+        self._plan_dawn()
         if log.resume() and not safe:
             self._stretch(wire.BOOT)
             self.doubted = cause == _POWER_ON
@@ -100,6 +105,15 @@ class Night:
             if event:
                 self._event(event, self.mind.wake.a, self.mind.wake.b, self.mind.wake.c)
             self._note_trouble()
+        else:
+            self.mind.wake.feed(epoch, 0, self.due_s)  # light that somebody asked for
+            self._keep_account()
+        dawn = self.dawn
+        if dawn:
+            event = dawn.feed(epoch, self.due_s)
+            if event:
+                self._event(event, dawn.a, dawn.b, dawn.c)
+        self._remember(epoch)
         self.heart.next_epoch(_EPOCH_MS)
         epoch.clear((epoch.index + 1) & 0xFFFF)
         self.due_s += wire.EPOCH_S  # before `begin`, which sets it anew
@@ -114,6 +128,12 @@ class Night:
             self.end(wire.END_LOST)
         self._note_hour()
         self.log.prepare()  # the FIFO was just emptied: the harmless moment for an erase
+
+    def _remember(self, epoch):
+        """Keep what a host may ask for while the next epoch is measured."""
+        last = self.last
+        last[0], last[1], last[2] = epoch.stage, epoch.confidence, epoch.hr_bpm_x10
+        last[3], last[4], last[5] = epoch.score, epoch.quality, epoch.index
 
     def _count_wear(self, worn):
         self.rested = self.rested or not worn
@@ -146,7 +166,7 @@ class Night:
     def button(self):
         """A short press: dark at once if the lamp shines, else begin or end the night."""
         if self.mind.wake.active():
-            self.lamp_off()
+            self.press()
         elif self.doubted:
             self.end(wire.END_LOST)
             self.begin()
@@ -158,20 +178,25 @@ class Night:
 
     def begin(self):
         """Open a night; its first epoch starts at this second."""
-        if self.now_s - self.ended_s >= _FRESH_S:
-            self.settings.set("rescues", 0)
-            self.settings.set("spent", 0)
+        self._freshen()
         if not self.log.open_night():
             return  # the ids are used up, after 32766 nights
         self._stretch(wire.NIGHT)
         self.diary.begin_ppg()
 
+    def _freshen(self):
+        """Whatever night this is, it is another one: it has its own rescues and light."""
+        if self.now_s - self.ended_s >= _FRESH_S:
+            for key in ("rescues", "spent"):
+                if self.settings.get(key, 0):
+                    self.settings.set(key, 0)
+
     def _stretch(self, kind):
         """Begin a stretch of the night with everything new: heart, mind and epoch."""
         self.state = wire.RECORDING
-        self.heart = self.mind = None  # there is not room for two of each
+        self.heart = None  # there is not room for two
         self.heart = Heart(self.rate_hz)
-        self.mind = Mind(self.settings, self.log.open_id)
+        self._new_mind()
         self.epoch.clear(self.log.next_epoch)
         self.worn_epochs = self.unworn_epochs = self.lost = self.seen = 0
         self.diary.end_ppg()
@@ -187,10 +212,24 @@ class Night:
         )
         if self.told:
             self.diary.clock(self.boot, *self.told)
+        if self.dawn:
+            self.dawn.told = False
+        if self.mind.wake.active():  # a dawn, or light that was asked for and that goes
+            self._event(wire.LIGHT_ASKED, self.level // 100, c=1)
+
+    def _new_mind(self):
+        """Judge anew, as the settings now say; light that was asked for goes softly."""
+        ramp = self.mind.wake.ramp
+        self.mind = None  # there is not room for two
+        self.mind = Mind(self.settings, self.log.open_id)
+        ramp.fade()
+        self.mind.wake.ramp, self.mind.wake.person = ramp, self.dawn
 
     def end(self, reason):
         """Close the night and learn from it."""
-        self.mind.wake.off(self.now_s)
+        self.mind.wake.cut()
+        if self.dawn and reason == wire.END_BUTTON:
+            self.dawn.off()  # who presses it is up
         self.diary.end(reason)
         self.doubted = False
         self.state = wire.IDLE
@@ -210,16 +249,83 @@ class Night:
     @property
     def level(self):
         """The light now, CIE L* x100."""
-        return self.mind.wake.ramp.level
+        return self.mind.wake.level()
+
+    def setting(self, key):
+        """A setting that a host may read: as it will be in the next night."""
+        return self.settings.get(key, DEFAULTS.get(key, 0))
 
     def set(self, key, value):
-        """Change one of the mind's settings: dark first, then judge anew, and the log says so."""
+        """Change a setting, from the next night on; False if it cannot be kept."""
+        return self.settings.set(key, value)
+
+    def set_mode(self, mode):
+        """Off, observe or act, at once; return 0 or why not (wire.WHY_*)."""
+        policy = self.settings.get("consent", 0)
+        if mode == wire.ACT and policy & ~wire.POLICY_THIRD != wire.POLICY:
+            return wire.WHY_CONSENT
+        if mode != self.mode:
+            self.settings.set("mode", mode)
+            self._judge_anew()
+        return 0
+
+    def agree(self, record):
+        """Keep a consent (wire.KEY_CONSENT), or end it with zeros.
+
+        Returns 0, why not (wire.WHY_*), or -1: it could not be kept, and the night stays dark.
+        """
+        policy = record[0]
+        if policy and policy & ~wire.POLICY_THIRD != wire.POLICY:
+            return wire.WHY_CONSENT
+        kept = self.settings.set("consent", policy)  # first: a withdrawal counts whatever follows
+        if not policy and self.mode == wire.ACT:
+            self.settings.set("mode", wire.OBSERVE)
+        self.settings.set("consented", bytes(record))
+        self._judge_anew()
+        if kept:
+            return 0
         self.mind.wake.off(self.now_s)
-        self.settings.set(key, value)
+        return -1
+
+    def _judge_anew(self):
+        """Dark first; then a new stretch of the night, and the log says so."""
+        before = self.mode
+        self.mind.wake.cut()
         if self.state == wire.RECORDING:
             self._stretch(wire.BOOT)
         else:
-            self.mind = Mind(self.settings)
+            self._new_mind()
+        if self.mode != before:
+            self._event(wire.MODE_SET, self.mode, self.mind.born["consent"])
+
+    def shine(self, level, minutes=0):
+        """Light that somebody asks for; return 0 or why not (wire.WHY_*)."""
+        if self.state != wire.RECORDING and not self.mind.wake.active():
+            self._freshen()
+            self._new_mind()
+        why = self.mind.wake.shine(level, minutes)
+        self._keep_account()
+        if not why:
+            self._event(wire.LIGHT_ASKED, level, minutes)
+        return why
+
+    def set_dawn(self, plan):
+        """Keep another plan of dawns (wire.KEY_DAWN)."""
+        self.settings.set("dawn", plan or None)
+        self._plan_dawn()
+
+    def _plan_dawn(self):
+        """Heed the plan that is kept. Most lamps have none, and spare the memory."""
+        plan = self.settings.get("dawn", b"")
+        if plan and not self.dawn:
+            from .dawn import Dawn
+
+            self.dawn = Dawn()
+        if self.dawn:
+            self.dawn.take(plan, self.now_s)
+            if self.told and not self.dawn.zero:
+                self.dawn.clock(self.told[0], self.told[1])
+        self.mind.wake.person = self.dawn
 
     def darken(self):
         """Something died: whatever light there was does not come back tonight."""
@@ -232,14 +338,33 @@ class Night:
         self._keep_account()
         self._event(wire.LIGHT_OFF, c=wire.WHY_BUTTON)
 
+    def press(self):
+        """The button while the lamp shines: a dawn is put off, any other light is over."""
+        again_s = self.mind.wake.press(self.now_s)
+        if again_s < 0:
+            self.lamp_off()
+        else:
+            self._event(wire.DAWN, 0, again_s, wire.WHY_BUTTON)
+
+    def withdraw(self, forget=False):
+        """The press that ended a light for tonight lasts: never again, until asked again.
+
+        `forget`: the lamp forgets its hosts; who comes next has consented to nothing.
+        """
+        if (forget or self.mind.wake.rescues == NO_MORE) and self.settings.get("consent", 0):
+            self.agree(bytes(5))
+
     def _keep_account(self):
         """Rescues and light spent tonight outlive a reset; what cannot be kept is not spent."""
-        wake, born = self.mind.wake, self.mind.born
-        for key, value in (("rescues", wake.rescues), ("spent", wake.spent)):
-            if value != born[key]:
-                born[key] = value
-                if not self.settings.set(key, value):
-                    wake.off(self.now_s)
+        self._keep("rescues", self.mind.wake.rescues)
+        self._keep("spent", self.mind.wake.spent)
+
+    def _keep(self, key, value):
+        born = self.mind.born
+        if value != born[key]:
+            born[key] = value
+            if not self.settings.set(key, value):
+                self.mind.wake.off(self.now_s)
 
     def sync_began(self):
         """A host fetches: the open night says so, for whoever asks later who was there."""
@@ -252,6 +377,10 @@ class Night:
         closed, and a new one begins.
         """
         self.told = self.now_s, unix_s, offset_min
+        if self.settings.get("utc_min") != offset_min:
+            self.settings.set("utc_min", offset_min)
+        if self.dawn:
+            self.dawn.clock(self.now_s, unix_s)
         if self.resumed and self.resumed == self.log.open_id:
             night, hour = struct.unpack("<HI", self.settings.get("seen", bytes(6)))
             away = (unix_s - self.now_s) // _HOUR_S - hour
@@ -279,6 +408,10 @@ async def run(board):
     settings.set("boot", boot)
     log = NightLog(board.flash)
     night = Night(log, settings, sensor.rate_hz, boot, board.reset_cause, board.safe)
+    unix_s = clock.unix_s()
+    if unix_s:  # it outlived a reset, not the power
+        night.now_s = clock.now_s()
+        night.clock_set(unix_s, settings.get("utc_min", 0))
     board.darken = night.darken
     night.examine = board.examine
     server = Server(log, night, settings, clock)
@@ -295,6 +428,10 @@ async def run(board):
         held = board.button.held()
         if held:
             board.link.open_window(held > 1)
+            if held > 1:
+                night.withdraw(True)
+        elif board.button.kept():
+            night.withdraw()
         elif board.button.taken():
             night.button()
         board.watchdog.feed()
@@ -306,7 +443,7 @@ async def shine(board, night):
     night.darken()  # begun again after a fault, it must not leap to where it was
     while True:
         wake = night.mind.wake
-        if wake.active() and board.button.struck():
-            night.lamp_off()
+        if wake.active() and board.button.strike():
+            night.press()
         board.light.set(wake.tick(board.clock.now_ms()))
         await asyncio.sleep_ms(50 if wake.active() else 500)

@@ -9,6 +9,7 @@ from .compat import const
 
 _STEP = const(2)  # L* x100 in one tick
 _STEP_MS = const(25)  # for each unit of it: 0.4 L* a second at most
+_ODD_MS = const(1_000)  # after such a gap, which may be a jump, only half of it
 _GAP_MS = const(15_000)  # a longer gap is a clock that jumped, or a lamp about to be reset
 _SILENT_MS = const(75_000)  # nobody has asked for the light for so long: two epochs and a half
 _LONG_MS = const(600_000)  # no light outlives such a silence
@@ -33,8 +34,8 @@ class Ramp:
         self.over_ms, self.elapsed_ms = over_ms, 0
 
     def fade(self):
-        """Go dark softly; a fade that runs goes on."""
-        if self.goal:
+        """Go dark softly; a fade that runs goes on, a slower fall becomes one."""
+        if self.goal or self.over_ms > FADE_MS:
             self.aim(0, FADE_MS)
 
     def cut(self):
@@ -59,7 +60,7 @@ class Ramp:
         self.silent_ms = min(self.silent_ms + gap_ms, _LONG_MS)
         if self.silent_ms >= _SILENT_MS:
             self.fade()
-        self._move(min(_STEP, gap_ms // _STEP_MS))
+        self._move(1 if gap_ms > _ODD_MS else min(_STEP, gap_ms // _STEP_MS))
         return self.level
 
     def _move(self, step):

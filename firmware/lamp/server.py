@@ -8,15 +8,39 @@ missed the answer may repeat it. Knows no radio: what carries the bytes calls `h
 import struct
 
 from . import VERSION, wire
-from .bonds import Bonds
+from .bonds import SLOTS, Bonds
 from .compat import const
 
 _ROOM = const(244)
 _HEAD = const(3)  # opcode, tag, status
+_PAGE = const(4)  # entries of one answer
 _YEAR_2024 = 1704067200  # an earlier clock is a host without one
 _OFFSET_MAX_MIN = const(14 * 60)  # Kiribati
+# key: setting, layout, least, most
+_NUMBERS = {
+    wire.KEY_MODE: ("mode", "<B", wire.OFF, wire.ACT),
+    wire.KEY_LIVE: ("live", "<B", 0, 1),
+    wire.KEY_RESCUES: ("allowed", "<B", 1, 3),
+    wire.KEY_FULL_LUX: ("full_lux", "<H", 1, 6500),
+    wire.KEY_SHIFT: ("shift", "<b", -20, 50),
+}
 _FAILURES = const(20)  # failed requests that are answered within
 _FAILURES_S = const(10)
+
+
+def _is_plan(value):
+    """Whether these bytes are a plan of dawns: nothing, or 1 to 14 times, one after another."""
+    if not len(value):
+        return True
+    if len(value) % 4 != 2 or not 6 <= len(value) <= 58:
+        return False
+    before = 0
+    for offset in range(2, len(value), 4):
+        at_s = struct.unpack_from("<I", value, offset)[0]
+        if at_s <= before:
+            return False
+        before = at_s
+    return 1 <= value[0] <= 100 and value[1] <= 60
 
 
 class Server:
@@ -28,6 +52,7 @@ class Server:
         self.settings = settings
         self.clock = clock
         self.armed = True  # the lock: serve none but a known peer
+        self.cable = False  # the peer holds the lamp in his hands
         self.bonds = Bonds(settings)
         self.revision = "%d." % wire.PROTOCOL + "%d.%d.%d" % VERSION
         self.room = _ROOM  # bytes of one answer; the radio narrows it
@@ -55,11 +80,13 @@ class Server:
         """A server for one more peer at the same time."""
         other = Server(self.log, self.night, self.settings, self.clock)
         other.bonds = self.bonds
+        other.cable = True
         return other
 
     def gone(self):
         """The peer is another, or none: forget what was its."""
         self.reading = self.at = self.end = self.pulled = self.length = 0
+        self.limit = None  # what its bond may, once somebody looked
         self.last = None
         self.last_n = 0
         self.fetched = False  # it asked for a night
@@ -86,7 +113,7 @@ class Server:
             n = self.dispatch(request, peer)
         except Exception:  # a fault of ours or of the flash is the host's to hear, not to die of
             n = -wire.FAULT
-        if n < 0:
+        if n < 0 and n != -wire.LATER:
             self.failed += 1
         out[2] = -n if n < 0 else wire.OK
         return max(n, 0)
@@ -100,9 +127,31 @@ class Server:
             return -wire.BAD_REQUEST
         if self.armed and not peer[2]:
             return -wire.REFUSED
+        if not self.allowed(request):
+            return -(wire.WILL_NOT | wire.WHY_PERMIT)
         if length is not None and len(request) != 2 + length:
             return -wire.BAD_REQUEST
         return method(request) or 0
+
+    def allowed(self, request):
+        """Whether this connection's bond may ask that: all, unless it is a companion's."""
+        if self.limit is None:
+            own = self.own()
+            self.limit = b"" if own is None else self.bonds.limit(own)
+        if not self.limit or request[0] == wire.HELLO or request[0] == wire.LAMP_OFF:
+            return True
+        rights, until_s = struct.unpack("<BI", self.limit)
+        if not 0 < self.clock.unix_s() < until_s:
+            return False
+        if request[0] == wire.STATUS:
+            return rights & wire.MAY_WATCH
+        light = request[0] == wire.SET and len(request) == 4 and request[2] == wire.KEY_LIGHT
+        return light and rights & wire.MAY_LIGHT
+
+    def own(self):
+        """The slot of this connection's bond, or None: who holds the cable has none."""
+        current = self.bonds.current
+        return self.bonds.slot(current) if current and not self.cable else None
 
     def too_fast(self):
         """Whether this connection has failed too often of late."""
@@ -135,45 +184,77 @@ class Server:
         unix_s, offset_min = struct.unpack_from("<Ih", request, 2)
         if unix_s < _YEAR_2024 or abs(offset_min) > _OFFSET_MAX_MIN:
             return -wire.BAD_REQUEST
+        self.clock.set(unix_s)
         self.night.clock_set(unix_s, offset_min)
 
     def status(self, _):
-        night, epoch = self.night, self.night.epoch
+        night, last = self.night, self.night.last
         return self.put(
             wire.STATUS_LAYOUT,
             night.state,
             night.mode,
-            epoch.stage,
-            epoch.confidence,
-            epoch.hr_bpm_x10,
-            epoch.score,
+            last[0],
+            last[1],
+            last[2],
+            last[3],
             night.level // 100,
-            epoch.quality,
+            last[4],
             self.log.open_id,
-            epoch.index,
+            last[5],
         )
 
     def get(self, request):
         key = request[2]
-        if key == wire.KEY_MODE:
-            return self.put("<B", self.night.mode)
-        if key == wire.KEY_LIVE:
-            return self.put("<B", self.settings.get("live", 0))
+        if key in _NUMBERS:
+            name, layout = _NUMBERS[key][:2]
+            return self.put(layout, self.night.setting(name))
         if key == wire.KEY_CONSENT:
             return self.put("5s", self.settings.get("consented", bytes(5)))
+        if key == wire.KEY_DAWN:
+            plan = self.settings.get("dawn", b"")
+            return self.put("%ds" % len(plan), plan)
+        if key == wire.KEY_PERMIT:
+            return self.permits()
         return -wire.NOT_FOUND
 
     def set(self, request):
         key, value = (request[2] if len(request) > 2 else 0), request[3:]
-        if key == wire.KEY_MODE and len(value) == 1 and value[0] <= wire.ACT:
-            self.night.set("mode", value[0])
-        elif key == wire.KEY_LIVE and len(value) == 1 and value[0] <= 1:
-            self.settings.set("live", value[0])
-        elif key == wire.KEY_CONSENT and len(value) == 5:
-            self.night.set("consent", value[0])  # first: a withdrawal counts whatever comes next
-            self.settings.set("consented", bytes(value))
+        night, n = self.night, len(value)
+        if key in _NUMBERS:
+            name, layout, least, most = _NUMBERS[key]
+            if n != struct.calcsize(layout):
+                return -wire.BAD_REQUEST
+            number = struct.unpack_from(layout, value)[0]
+            if not least <= number <= most:
+                return -wire.BAD_REQUEST
+            if key != wire.KEY_MODE:
+                return 0 if night.set(name, number) else -wire.FAULT
+            why = night.set_mode(number)
+        elif key == wire.KEY_CONSENT and n == 5:
+            why = night.agree(value)
+        elif key == wire.KEY_LIGHT and n == 1:
+            why = night.shine(value[0])
+        elif key == wire.KEY_WIND_DOWN and n == 2 and value[1]:
+            why = night.shine(value[0], value[1])
+        elif key == wire.KEY_DAWN and _is_plan(value):
+            why = night.set_dawn(bytes(value))
+        elif key == wire.KEY_PERMIT and n in (1, 6) and value[0] < SLOTS:
+            if value[0] == self.own():  # nobody locks himself out
+                return -wire.BAD_REQUEST
+            why = self.bonds.permit(value[0], bytes(value[1:]) or None)
         else:
             return -wire.BAD_REQUEST
+        if why:
+            return -wire.FAULT if why < 0 else -(wire.WILL_NOT | why)
+
+    def permits(self):
+        end = _HEAD
+        for slot in range(SLOTS):
+            limit = self.bonds.limit(slot)
+            if limit:
+                struct.pack_into("<B5s", self.out, end, slot, limit)
+                end += 6
+        return end - _HEAD
 
     def lamp_off(self, _):
         self.night.lamp_off()
@@ -199,28 +280,21 @@ class Server:
 
     # --- nights ---
 
-    def entry(self, night):
-        """The log's entry of `night`, or None."""
-        for entry in self.log.entries():
-            if entry[0] == night:
-                return entry
-
     def nights(self, request):
-        """Entries from the asked one on, as many as fit into one answer."""
-        first, total, end = request[2], 0, _HEAD + 1
-        for entry in self.log.entries():
-            if total >= first and end + wire.NIGHT_ENTRY_SIZE <= self.room:
-                struct.pack_into(wire.NIGHT_ENTRY, self.out, end, *entry)
+        """Entries from the asked one on, a few: each is work, and the sensor waits meanwhile."""
+        held, end = self.log.nights(), _HEAD + 1
+        for night in held[request[2] : request[2] + _PAGE]:
+            if end + wire.NIGHT_ENTRY_SIZE <= self.room:
+                struct.pack_into(wire.NIGHT_ENTRY, self.out, end, *self.log.entry(night))
                 end += wire.NIGHT_ENTRY_SIZE
-            total += 1
-        self.out[_HEAD] = min(total, 255)
+        self.out[_HEAD] = min(len(held), 255)
         return end - _HEAD
 
     def read(self, request):
         """Grant credit: further from where the running READ will end, else from the offset."""
         night, offset, credit = struct.unpack_from("<HII", request, 2)
         if night != self.reading or not night:  # the log has to search: not at every grant
-            entry = self.entry(night)
+            entry = self.log.entry(night)
             if entry is None:
                 return -wire.NOT_FOUND
             self.length = entry[1]
@@ -263,18 +337,22 @@ class Server:
 
     def digest(self, request):
         night = struct.unpack_from("<H", request, 2)[0]
-        if self.entry(night) is None:
+        if night not in self.log.nights():
             return -wire.NOT_FOUND
+        if not self.log.hash_on(night):
+            return -wire.LATER
         return self.put("<I32s", *self.log.digest(night))
 
     def settled(self, request, then):
         """Do `then(night, sha)` to a closed night if the hash is its own."""
         night, sha = struct.unpack_from("<H32s", request, 2)
-        entry = self.entry(night)
+        entry = self.log.entry(night)
         if entry is None:
             return -wire.NOT_FOUND
         if entry[3] & wire.ENTRY_OPEN:
             return -wire.BUSY
+        if not self.log.hash_on(night):
+            return -wire.LATER
         if self.log.digest(night)[1] != sha:
             return -wire.MISMATCH
         if then(night, sha) is False:  # the log looks for itself

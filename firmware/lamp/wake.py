@@ -34,8 +34,10 @@ BLIND_EPOCHS = const(30)  # 15 min after any light no loop is believed: light ra
 _EPOCH_MS = const(30_000)
 _ASKED_MS = const(60_000)
 _ASKED_EPOCHS = const(120)  # light that was asked for goes after an hour
+_RISEN_EPOCHS = const(5)  # by then it has come: 110 s from dark to the highest ceiling
 
 _AWAKE = const(153)  # posterior of wake, 255 = 1: 0.6 ...
+_WAIT_EPOCHS = const(4)  # a loop is answered within two minutes, or not
 _HELD_EPOCHS = const(2)  # ... held for a minute; a surge of a loop lasts 20-120 s and falls back
 _ROOF_EPOCHS = const(24)  # 12 min: the loop's own surges, none of which an awakening's rate is
 _CLIMB_X10 = const(30)  # bpm x10 that an epoch's mean is above their highest bin
@@ -96,10 +98,13 @@ class Wake:
             0,
         )  # epochs since a rescue; none before this second
         self.run = 0  # epoch of the rescue that runs, lit or not; 0 none
+        self.due_s = 0  # so long without a score or a surge, it has settled
+        self.waits = self.seen = 0  # epochs a loop may still be answered, and its score
         self.lit = self.shining = False  # in this rescue; and its light has no reason to stop yet
         self.peak = self.ended = self.outcome = 0
         self.used = 0  # light of the rescue so far
         self.asked = 0  # epochs that light asked for may still shine
+        self.down_ms = 0  # how long it takes to go once it has come; 0: it stays for an hour
 
     def _epoch_cost(self, level):
         return min(lux_x10(level, self.full_lux) * wire.EPOCH_S, _DOSE_X10)
@@ -124,48 +129,72 @@ class Wake:
         ramp = self.ramp
         return bool(ramp.level or ramp.goal or (self.person and self.person.active()))
 
-    def shine(self, level):
-        """Light asked for now, `level` in L*, within the night's limits; return 0 or why not."""
+    def level(self):
+        """Return the level now, L* x100."""
+        return max(self.ramp.level, self.person.ramp.level if self.person else 0)
+
+    def shine(self, level, minutes=0):
+        """Light asked for now, `level` in L*, within the night's limits; return 0 or why not.
+
+        It goes after an hour or, once it has come, evenly within `minutes` (3 to 60).
+        """
         goal = max(0, min(level * 100, self.ceiling))
         if goal and self.rescues == NO_MORE:
             return wire.WHY_BUTTON
-        self._stop(wire.WHY_AWAKE)  # a rescue whose sleeper asks for light is over,
-        self._settle()  # and nobody judges it
-        if goal and not self._affords(goal):
+        if goal and not self._affords(max(goal, self.ramp.level), self._unused()):
             return wire.WHY_DOSE
-        self.asked = _ASKED_EPOCHS if goal else 0
-        self._charge(self._epoch_cost(goal))  # the one that a reset would forget
-        self.ramp.aim(goal, _ASKED_MS if goal else FADE_MS)
+        self.ask(level, minutes)
         return 0
 
-    def _affords(self, goal):
-        """Say whether the night has light for a minute more at `goal`, or here, and for a fade."""
-        most_x10 = (_FADE_EPOCHS + 2) * self._epoch_cost(max(goal, self.ramp.level))
-        return self.spent + most_x10 <= _DOSE_X10
+    def ask(self, level, minutes):
+        """What `shine` does when it may: all that a replay needs to repeat."""
+        goal = max(0, min(level * 100, self.ceiling))
+        self._stop(wire.WHY_AWAKE)  # a rescue whose sleeper asks for light is over,
+        self._settle()  # and nobody judges it
+        self.asked = _ASKED_EPOCHS if goal else 0
+        self.down_ms = max(3, min(minutes, 60)) * 60_000 if minutes else 0
+        self._charge(self._epoch_cost(goal))  # the one that a reset would forget
+        self.ramp.aim(goal, _ASKED_MS if goal else FADE_MS)
 
-    def _end_asked(self):
-        """Let light that was asked for go when its hour or the night's light is used up."""
+    def _affords(self, level, more_x10=0):
+        """Say whether the night has light for a minute more at `level`, and for a fade."""
+        most_x10 = (_FADE_EPOCHS + 2) * self._epoch_cost(level)
+        return self.spent + most_x10 <= _DOSE_X10 + more_x10
+
+    def _end_asked(self, epoch):
+        """Let light that was asked for go when its time or the night's light is used up."""
         self.asked -= 1
-        if not self.asked or not self._affords(self.ramp.goal):
+        if self.down_ms and self.asked == _ASKED_EPOCHS - _RISEN_EPOCHS:
+            self.ramp.aim(0, self.down_ms)
+            self.asked = self.down_ms // _EPOCH_MS + 2
+            self.down_ms = 0
+        if not self.asked or not self._affords(max(self.ramp.goal, epoch.light * 100)):
             self.ended = wire.WHY_DOSE if self.asked else wire.WHY_DONE
             self.asked = 0
             self.ramp.fade()
 
     def press(self, now_s):
-        """The button: a dawn that shines is put off, any other light ends for the night."""
+        """The button: a dawn that shines is put off, any other light ends for the night.
+
+        Returns in how many seconds the dawn comes again, -1 if nothing does.
+        """
         if self.person and self.person.active() and not self.ramp.level:
-            self.person.snooze(now_s)
-        else:
-            self.off(now_s)
+            return self.person.snooze(now_s)
+        self.off(now_s)
+        return -1
 
     def off(self, now_s):
         """The button: dark at once and for the rest of the night; `rescues` says so."""
+        self.cut()
+        if self.person:
+            self.person.off()
+        self.rescues = NO_MORE
+
+    def cut(self):
+        """Dark at once; a dawn goes on."""
         self._stop(wire.WHY_BUTTON)
         self.ramp.cut()
         self.asked = 0
-        if self.person:
-            self.person.off(now_s)
-        self.rescues = NO_MORE
 
     def mark(self, epoch):
         """Write into `epoch` how bright the lamp was in it; before any judge reads it."""
@@ -184,10 +213,14 @@ class Wake:
         self.mark(epoch)
         self._count(epoch)
         if self.asked:
-            self._end_asked()
+            self._end_asked(epoch)
         if self.run:
             self._watch(epoch, now_s)
-        code = self._decide(epoch, now_s) if loop else 0
+        if loop:
+            self.waits, self.seen = _WAIT_EPOCHS, epoch.score
+            if not self.run:
+                self.due_s = max(120, epoch.lag_s * 5 // 4 + 30)  # longer than the loop's gap
+        code = self._decide(epoch, now_s) if self.waits else 0
         self.top = self.ramp.level
         return code or self._report(epoch)
 
@@ -225,7 +258,7 @@ class Wake:
             self._stop(wire.WHY_AWAKE)
         elif self._deaf(epoch):
             self._stop(wire.WHY_SIGNAL)
-        elif self._settled(epoch):
+        elif max(self.quiet, self.calm) * wire.EPOCH_S >= self.due_s:
             if self.outcome == wire.NO_RESPONSE:
                 self.outcome = wire.SETTLED
             self._stop(wire.WHY_SETTLED)
@@ -240,20 +273,23 @@ class Wake:
         worn = epoch.flags & wire.F_WORN
         return not worn or epoch.quality < _QUALITY or epoch.stage == wire.UNSCORED
 
-    def _settled(self, epoch):
-        """A quiet score for a minute, or no surge for two minutes and the loop's own period."""
-        due_s = max(120, epoch.lag_s + 30)
-        return self.quiet >= 2 or self.calm * wire.EPOCH_S >= due_s
-
     def _stop(self, why):
         if self.shining:
             self.ramp.fade()
             self.shining, self.ended = False, why
 
     def _decide(self, epoch, now_s):
-        """A loop was seen: raise the light, or say why not."""
-        self.a, self.b, self.c = epoch.score, _THRESHOLD, self._refusal(epoch, now_s)
-        if self.c:
+        """A loop was seen: raise the light, or say why not.
+
+        On a surge the sleeper may look awake; then it waits for what lies between two.
+        """
+        self.waits -= 1
+        why = self._refusal(epoch, now_s)
+        if why == wire.WHY_AWAKE and self.waits:
+            return 0
+        self.waits = 0
+        self.a, self.b, self.c = self.seen, _THRESHOLD, why
+        if why:
             return wire.REFUSED_RESCUE
         self.rescues += 1
         self.run, self.outcome, self.peak = 1, wire.NO_RESPONSE, 0
@@ -274,7 +310,7 @@ class Wake:
             return wire.WHY_MODE
         if self.rescues == NO_MORE:
             return wire.WHY_BUTTON
-        if self.run or self.dark < BLIND_EPOCHS or self.active():
+        if self.run or self.dark < BLIND_EPOCHS or self.ramp.goal:
             return wire.WHY_BLIND
         if self._deaf(epoch):
             return wire.WHY_SIGNAL
@@ -315,8 +351,13 @@ class Wake:
         return self.outcome
 
     def _settle(self):
-        """End the rescue that runs; what it cost, with the epoch that runs, is known by now."""
-        if self.run and self.lit:
-            used_x10 = self.used + self._epoch_cost(max(self.top, self.ramp.level))
-            self._charge(min(used_x10, self.cost_x10) - self.cost_x10)
+        """End the rescue that runs."""
+        self._charge(-self._unused())
         self.run = 0
+
+    def _unused(self):
+        """Return what the rescue that runs will not cost any more, lux s x10."""
+        if not (self.run and self.lit):
+            return 0
+        running_x10 = self._epoch_cost(self.ceiling) if self.run <= LIT_EPOCHS else 0
+        return max(0, self.cost_x10 - self.used - running_x10)

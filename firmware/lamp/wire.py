@@ -38,7 +38,7 @@ READ = const(0x04)  # night u16, offset u32, credit u32: grants that many bytes 
 DIGEST = const(0x05)  # night u16 -> length u32, sha256 of those bytes
 SYNCED = const(0x06)  # night u16, sha256: the host holds the night, fsynced and verified
 DELETE = const(0x07)  # night u16, sha256
-STATUS = const(0x08)  # -> the open epoch: see STATUS_LAYOUT
+STATUS = const(0x08)  # -> the last whole epoch: see STATUS_LAYOUT
 GET = const(0x09)  # key u8 -> value
 SET = const(0x0A)  # key u8, value
 STOP = const(0x0B)  # forget the running READ
@@ -57,6 +57,8 @@ BUSY = const(4)
 MISMATCH = const(5)  # the hash is not this night's
 FAULT = const(6)
 TOO_FAST = const(7)
+LATER = const(8)  # begun and not yet done: ask again
+WILL_NOT = const(0x40)  # | WHY_*: understood, and the lamp's own limits forbid it
 
 # `data` carries: offset u32, then bytes of the night from there on.
 DATA_HEADER = "<I"
@@ -99,9 +101,16 @@ KEY_LIVE = const(3)  # u8: 1 lets Heart Rate be notified live
 KEY_LIGHT = const(4)  # level u8 (L*): light now, within the night's limits; 0 fades it
 # level u8 (L*), window u8 (min), then deadlines unix_s u32, ascending; empty: none
 KEY_DAWN = const(5)
-KEY_WIND_DOWN = const(6)  # level u8 (L*), minutes u8 (to 60)
+KEY_WIND_DOWN = const(6)  # level u8 (L*), minutes u8 (3 to 60): as LIGHT, going dark over these
 KEY_RESCUES = const(7)  # u8: rescues allowed a night, 1 to 3
 KEY_FULL_LUX = const(8)  # u16: lux at the pillow at L* 100, measured once
+KEY_SHIFT = const(9)  # i8: percent the morning's answers move the loop threshold, -20 to 50
+# slot u8 alone: that bond is the owner's own; with rights u8 and unix_s u32 it is a companion's,
+# who may so much until then. Read: such entries of all companions' bonds
+KEY_PERMIT = const(10)
+PERMIT_LAYOUT = "<BBI"
+MAY_WATCH = const(1)  # STATUS, and the heart live
+MAY_LIGHT = const(2)  # LIGHT
 
 # What the sleeper consents to (dreamlamp/consent.py has the words). A new policy asks again.
 POLICY = const(1)
@@ -173,12 +182,15 @@ SETTLED = const(10)  # outcomes of a rescue. a: score, b: seconds since it began
 WOKE = const(11)
 NO_RESPONSE = const(12)
 LIGHT_OFF = const(13)  # a: highest level (L*), b: seconds since it rose, c: reason
-MODE_SET = const(14)  # a: mode
+MODE_SET = const(14)  # a: mode, b: policy consented to
 SYNC_BEGAN = const(16)  # a host asked for the bytes of a night
 FLASH_FAULT = const(17)  # a: programs and erases that did not stick, since boot
-DAWN = const(18)  # a: level (L*), b: seconds to the deadline, c: 0, or why it cannot come (WHY_*)
+# a: level (L*), b: seconds to the deadline, c: 0; or c WHY_CLOCK: it cannot come; WHY_BUTTON: put
+# off for b seconds; WHY_DONE: over, b seconds after it began
+DAWN = const(18)
+LIGHT_ASKED = const(19)  # somebody asked for light. a: level (L*), b: minutes to dark, 0: an hour
 
-# why the light stays dark or goes dark: value c of REFUSED_RESCUE, LIGHT_OFF
+# why the light stays dark or goes dark: value c of REFUSED_RESCUE, LIGHT_OFF, DAWN; in WILL_NOT
 WHY_MODE = const(1)  # mode off
 WHY_OBSERVE = const(2)  # all limits kept: in mode act the light would have risen
 WHY_CONSENT = const(3)  # none, or one to another policy
@@ -196,6 +208,7 @@ WHY_THIRD = const(14)  # the dark third: the sleeper agreed to it
 WHY_SETTLED = const(15)  # the sleeper settled
 WHY_DONE = const(16)  # the profile ran to its end
 WHY_CLOCK = const(17)  # the time is not known
+WHY_PERMIT = const(18)  # the sleeper has not permitted it, or no longer
 
 # kinds of loop
 CYCLE = const(1)  # returns again and again to the same surge

@@ -123,7 +123,8 @@ class Pin:
 
     def _read(self):
         if self._id == _BUTTON:
-            return 0 if world.now_ms < world.button_until_ms else 1
+            down = world.now_ms < world.button_until_ms or "stuck_button" in world.defects
+            return 0 if down else 1
         if self._id == _SENSOR_INT:
             if "no_int_pull_up" in world.defects and self._pull != Pin.PULL_UP:
                 return 0
@@ -265,10 +266,12 @@ class WDT:
 
 
 class RTC:
-    """Date and time since power-up; 2000-01-01 there."""
+    """Date and time; 2000-01-01 at power-up. Goes on through resets."""
 
     def datetime(self, when=None):
         if when is not None:
-            raise NotImplementedError("the lamp never sets its clock")
+            then = time.mktime((when[0], when[1], when[2], when[4], when[5], when[6], 0, 0))
+            world.rtc_s += then - time.time()
+            return None
         t = time.gmtime()
         return (t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0)

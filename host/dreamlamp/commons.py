@@ -7,6 +7,7 @@ said, with why. Knows no journal.
 
 import json
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -17,13 +18,14 @@ from pathlib import Path
 from . import bundle
 from .bundle import Bundle, BundleRefused, Withdrawal
 from .errors import DreamlampError
-from .templates import asset, fill, safe
+from .templates import asset, fill
 
 SUFFIXES = (".dream", ".withdrawal")
 MARKER = ".dreamlamp-commons"  # in a folder that may be replaced
 PAGE = 100  # dreams on a page of the list
 TITLE, REST = 80, 260  # characters
 ROW = {"wake": 0, "rem": 25, "light": 50, "deep": 75}
+SENTENCE = re.compile(r"\S.{6,}?[.!?…](?=\s)")
 # nothing is loaded but the site's own two scripts; the style stands in the page
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; "
@@ -115,7 +117,7 @@ def build(found: Found, site: Path, title: str) -> None:
 
 def pages(found: Found, title: str) -> Iterator[tuple[str, str]]:
     """(name, text) of each file of the site; names are of our making or hashes."""
-    common = {"policy": POLICY, "style": safe(asset("site.css"))}
+    common = {"policy": POLICY}
     rows = [_row(dream) for dream in found.dreams]
     count = max(1, -(-len(rows) // PAGE))
     for n in range(count):
@@ -141,16 +143,24 @@ def pages(found: Found, title: str) -> Iterator[tuple[str, str]]:
 def _row(made: Bundle) -> dict:
     """What the pages say of a dream."""
     text = made.dream["text"]
-    first, _, rest = text.partition("\n")
-    if len(first) > TITLE:
-        cut = first.rfind(" ", 20, TITLE)
-        cut = cut if cut > 0 else TITLE
-        first, rest = first[:cut] + " …", first[cut:] + " " + rest
+    title, rest = _title(text)
     said = [form.format(made.dream[key]) for key, form in SAID if key in made.dream]
     return {
-        "file": f"{made.name}.html", "title": first, "text": text, "said": said,
-        "rest": rest.strip()[:REST], "tags": made.dream.get("tags", []), "curve": bool(made.night),
+        "file": f"{made.name}.html", "title": title, "text": text, "said": said,
+        "rest": rest[:REST], "tags": made.dream.get("tags", []), "curve": bool(made.night),
     }  # fmt: skip
+
+
+def _title(text: str) -> tuple[str, str]:
+    """The first sentence or line, or as many words as fit; and what follows."""
+    first, _, _ = text.partition("\n")
+    if found := SENTENCE.match(first):
+        first = found.group()
+    if len(first) <= TITLE:
+        return first, text[len(first) :].strip()
+    cut = first.rfind(" ", TITLE // 2, TITLE)
+    cut = cut if cut > 0 else TITLE
+    return first[:cut] + " …", text[cut:].strip()
 
 
 def _curve(night: dict | None) -> dict | None:

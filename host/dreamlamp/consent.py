@@ -6,10 +6,14 @@ of the one device tested for this (NCT04040387) and what red light and sleep dis
 Knows no terminal and no link.
 """
 
+import json
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 
 from lamp import wire
+
+from .errors import DreamlampError
 
 
 @dataclass(frozen=True)
@@ -83,8 +87,8 @@ KNOWN = (
     "when its time is up.",
     "Once a night unless you say otherwise, three times at most; an hour apart; not in the first "
     "70 minutes of sleep; not before ten nights have been recorded. No setting exceeds this.",
-    "The button makes it dark at once and for the rest of the night. `dreamlamp consent "
-    "--withdraw` ends your consent. After a reset the lamp is dark.",
+    "The button makes it dark at once and for the rest of the night; held for three seconds, that "
+    "press ends your consent, as `dreamlamp consent withdraw` does. After a reset it is dark.",
     "Light at night has a cost: a whole night of 100 lux raised heart rates and the next "
     "morning's insulin (Mason 2022). That is why there is a nightly budget.",
 )
@@ -105,15 +109,42 @@ THIRD = (
 )
 
 
+AGREE = (
+    "May the lamp raise its light when it sees a loop, within these limits, until you say "
+    "otherwise?"
+)
+
+
+def answers(path: Path) -> dict[str, bool]:
+    """Answers from a file, for tests: a JSON object of `true` and `false` to every question.
+
+    Its keys are those of QUESTIONS, `third` and `agree`; `policy` names what was read.
+    """
+    try:
+        given = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DreamlampError(f"{path}: {error}: give a JSON file of answers") from None
+    wanted = {q.key for q in QUESTIONS} | {"third", "agree"}
+    if not isinstance(given, dict) or given.pop("policy", None) != wire.POLICY:
+        raise DreamlampError(
+            f'{path}: answers to policy {wire.POLICY} are wanted; it has to say "policy": '
+            f"{wire.POLICY}"
+        )
+    if set(given) != wanted or not all(isinstance(value, bool) for value in given.values()):
+        raise DreamlampError(
+            f"{path}: true or false is wanted for each of {', '.join(sorted(wanted))}"
+        )
+    return given
+
+
 def screen(answers: dict[str, bool]) -> list[str]:
     """Return the reasons to refuse; empty if every question has the answer it needs."""
     return [q.reason for q in QUESTIONS if answers.get(q.key) is not q.wanted]
 
 
-def text() -> str:
-    """Return what is to be read before the question whether the lamp may act."""
-    parts = ["What is known", *KNOWN, "What is not known", *UNKNOWN]
-    return "\n\n".join(parts)
+def parts() -> list[tuple[str, tuple[str, ...]]]:
+    """Return what is to be read before the question whether it may act: titles, sentences."""
+    return [("What is known", KNOWN), ("What is not known", UNKNOWN)]
 
 
 def record(unix_s: int, third: bool = False) -> bytes:

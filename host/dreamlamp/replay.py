@@ -14,7 +14,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from lamp import heart, mind, wire
+from lamp import heart, loops, mind, wire
+from lamp.wake import Wake
 
 from .nights import COLUMNS, Boot, Event, Night, decode, read_epoch
 
@@ -106,6 +107,49 @@ def replay(night: Night) -> Verdict:
     return run.verdict
 
 
+def inside(night: Night, wanted: set[int]) -> dict[int, dict[str, Any]]:
+    """What the judges held in mind after each epoch of `wanted`, which no record holds.
+
+    `chain_bpm` is the best chain of returns and `usual_bpm` the sleeper's usual one; their ratio
+    `times_usual` is held against `times_wanted`, `held` (bpm x epochs) against `held_wanted`.
+    """
+    run, found = _Run(night), {}
+    for frame in night.frames:
+        run.take(frame.kind, frame.payload)
+        if frame.kind == wire.EPOCH and run.mind and run.epoch.index in wanted:
+            found[run.epoch.index] = {**_of_loops(run.mind.loops), **_of_wake(run.mind.wake)}
+    return found
+
+
+def _of_loops(own: loops.Loops) -> dict[str, Any]:
+    usual = loops._FLOOR_LEAST + own._floor / 4096  # bpm x10
+    limit = loops.CYCLE_N + ((loops.CYCLE_R - loops.CYCLE_N) * (own.rem >> 8) >> 8)
+    return {
+        "chain_bpm": own._peak / 10,
+        "usual_bpm": round(usual / 10, 2),
+        "times_usual": round(own._peak / usual, 2),
+        "times_wanted": round(limit * own.threshold / 1000, 2),
+        "held": own._held / 10,
+        "held_wanted": loops.HOLD_LIMIT * own.threshold / 1000,
+        "rem_like": round(own.rem / 65280, 2),
+        "threshold_percent": own.threshold,
+        "baseline_nights": own.nights,
+    }
+
+
+def _of_wake(own: Wake) -> dict[str, Any]:
+    return {
+        "asleep_min": own.slept / 2,
+        "since_rescue_min": own.since / 2,
+        "dark_min": own.dark / 2,
+        "spent_lux_min": round(own.spent / 600, 1),
+        "rescue_lux_min": round(own.cost_x10 / 600, 1),
+        "rescues": own.rescues,
+        "allowed": own.allowed,
+        "nights": own.nights,
+    }
+
+
 def _whole(night: Night) -> int:
     """Bytes up to the first damage."""
     end = 0
@@ -125,6 +169,7 @@ class _Run:
         self.count = 0  # epochs so far
         self.boot: Boot = None  # type: ignore[assignment]  # the first frames set these two
         self.mind: mind.Mind = None  # type: ignore[assignment]
+        self.lit = False  # by what no mind decides about, or until just now
         self.epoch = wire.Epoch()
         self.expected: tuple[int, ...] | None = None
 
@@ -175,25 +220,32 @@ class _Run:
 
         The ramp's level is what the next epoch began with: the lamp's ticks are not replayed.
         """
-        if self.mind.wake.run:
-            self.mind.wake.ramp.level = self.lights[self.count + 1] * 100
+        wake = self.mind.wake
+        if wake.run or wake.ramp.goal or wake.ramp.level:
+            wake.ramp.level = self.lights[self.count + 1] * 100
         ended_s = self.boot.second + (index - self.boot.epoch + 1) * wire.EPOCH_S
         return self.mind.feed(epoch, ended_s)
 
     def _light(self, light: int, where: str) -> None:
         """Light without a rescue or a ramp behind it is a fault whatever else agrees."""
-        reason = self.mind.wake.run or self.mind.wake.active()
+        reason = self.mind.wake.run or self.mind.wake.active() or self.lit
         self.verdict.compare("light", where, bool(light and not reason), False)
+        self.lit = self.lit and light > 0
 
     def _as_logged(self, name: str) -> int:
         value = getattr(self.epoch, name)
         return value & ~1 if name == "lag_s" else value  # travels in units of 2 s
 
     def _event(self, event: Event) -> None:
+        if event.code == wire.LIGHT_ASKED and not event.c:
+            self.mind.wake.ask(event.a, event.b)
+        elif (event.code, bool(event.c)) in ((wire.LIGHT_ASKED, True), (wire.DAWN, False)):
+            self.lit = True
         if event.code not in MIND_EVENTS:
             return
         if event.code == wire.LIGHT_OFF and event.epoch > self.epoch.index:
             born = self.boot.second + (event.epoch - self.boot.epoch) * wire.EPOCH_S
+            self.lit = self.lit or self.mind.wake.active()
             self.mind.wake.off(born + event.second)  # the button, or a host: not the mind's own
             return
         found = (event.code, event.epoch, event.a, event.b, event.c)

@@ -33,17 +33,20 @@ SHARES = (("n3", "deep", "Deep"), ("n2", "light", "Light"), ("rem", "rem", "REM"
 PANEL_ROWS = ("Wake", "REM", "Light", "Deep")
 
 
-def write(night: Night, path: Path, replayed: str = "") -> dict:
-    """Write the page to `path`, whole or not at all; return the facts that are on it."""
+def write(night: Night, path: Path, replayed: str = "", arms: str = "") -> dict:
+    """Write the page to `path`, whole or not at all; return the facts that are on it.
+
+    `replayed` says what a replay found, `arms` how lit and dark events compare over the nights.
+    """
     facts = summarise(night)
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(path.name + ".new")
-    half.write_text(page(night, facts, replayed), encoding="utf-8")
+    half.write_text(page(night, facts, replayed, arms), encoding="utf-8")
     half.replace(path)
     return facts
 
 
-def page(night: Night, facts: dict, replayed: str = "") -> str:
+def page(night: Night, facts: dict, replayed: str = "", arms: str = "") -> str:
     """The HTML text."""
     body = "".join(
         (
@@ -51,7 +54,7 @@ def page(night: Night, facts: dict, replayed: str = "") -> str:
             _plain(facts, night),
             _panels(night, facts),
             _statistics(facts["statistics"], facts["heart"]),
-            _events(facts, night),
+            _events(facts, night, arms),
             _sure(facts),
             _foot(night, facts, replayed),
         )
@@ -176,8 +179,8 @@ def _statistics(found: dict, heart: dict) -> str:
     )
 
 
-def _events(facts: dict, night: Night) -> str:
-    """What happened, and on which figures it was decided."""
+def _events(facts: dict, night: Night, arms: str) -> str:
+    """What happened, on which figures it was decided, and both arms of the dark third."""
     why = {(r["second"], r["name"]): reason_sentence(r) for r in reasons(night)}
     rows = "".join(
         f"<li><b>{e['clock'] or duration(e['second'] / 60)}</b> {escape(loop_sentence(e))}"
@@ -185,9 +188,10 @@ def _events(facts: dict, night: Night) -> str:
         for e in facts["events"]
         if loop_sentence(e)
     )
-    return (
-        f'<section class="events"><h2>What happened</h2><ul>{rows}</ul></section>' if rows else ""
-    )
+    both = f"<p class=small>{escape(arms)}</p>" if arms else ""
+    if not rows and not both:
+        return ""
+    return f'<section class="events"><h2>What happened</h2><ul>{rows}</ul>{both}</section>'
 
 
 def _sure(facts: dict) -> str:

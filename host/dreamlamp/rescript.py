@@ -26,7 +26,8 @@ STEPS = (
 EVIDENCE = (
     "Imagery rehearsal is what the American Academy of Sleep Medicine recommends for nightmares "
     "(Morgenthaler and others 2018, J Clin Sleep Med 14:1041). In a trial with 168 women after "
-    "sexual assault it made nightmares rarer (Krakow and others 2001, JAMA 286:537)."
+    "sexual assault it made nightmares rarer (Krakow and others 2001, JAMA 286:537). The trials "
+    "differ in quality (Lancee and others 2008, J Clin Sleep Med 4:475)."
 )
 LIMITS = (
     "In those trials people were guided by somebody trained; that a page alone does as much has "

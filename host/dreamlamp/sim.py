@@ -24,13 +24,11 @@ from typing import IO
 import numpy as np
 from lamp import names, wire
 
-from . import build, stored
+from . import build, places, stored
 from .errors import DreamlampError
 from .recordings import Recording
 from .uart import Uart
 
-ROOT = Path(__file__).resolve().parents[2]
-SIMULATOR = ROOT / "firmware" / "sim"
 # What the ESP32 leaves (DESIGN.md, RAM), words of 64 bits being twice as long; the simulator's own
 # share comes on top.
 HEAP_KB = {32: 96, 64: 192}
@@ -65,17 +63,31 @@ class Scenario:
     power_cuts: list[tuple[float, float]] = field(default_factory=list)  # (when, how long)
     visit: bool = False  # a host sets the clock in the evening
     full_flash: bool = False  # of earlier nights that no host ever fetched
+    costs: dict = field(default_factory=dict)  # what else world.json says (DESIGN.md)
     besieged: bool = False  # a stranger takes the lamp's connection whenever it is offered
     presses: list[tuple[float, float]] = field(
         default_factory=list
     )  # of the button: when, how long
 
 
-def settings_for(mode: str) -> dict[str, int | bytes]:
-    """What the lamp's memory holds: in mode act with consent and enough nights watched."""
-    if mode == "act":
-        return {"mode": wire.ACT, "consent": wire.POLICY, "nights": NIGHTS_WATCHED}
-    return {"mode": names.MODE.index(mode)}
+def settings_for(mode: str, consent: bool = False) -> dict[str, int | bytes]:
+    """What the lamp's memory holds: in mode act, or with a consent, enough nights watched."""
+    held: dict[str, int | bytes] = {"mode": names.MODE.index(mode)}
+    if consent or mode == "act":
+        held["nights"] = NIGHTS_WATCHED
+    if consent:
+        held["consent"] = wire.POLICY
+    return held
+
+
+def simulated(settings: dict[str, int | bytes]) -> list[str]:
+    """What of the right to act is made up in a lamp born with these settings, in sentences."""
+    if not settings.get("nights"):
+        return []
+    earlier = f"SIMULATED: {settings['nights']!r} earlier nights of baseline and observing"
+    if settings.get("consent"):
+        return [f"{earlier}, and the sleeper's consent."]
+    return [f"{earlier}. No consent is simulated."]
 
 
 @contextmanager
@@ -107,7 +119,7 @@ class World:
         self.over_s = self.wakes_s + (UNWORN_S if scenario.ends == "unworn" else 0) + 5
         self.fast_until_s = int(self.over_s) + AFTER_S
         folder.mkdir(parents=True, exist_ok=True)
-        self.source = recording.source()
+        self.source = {**recording.source(), "simulated": simulated(scenario.settings)}
         about = [self.source, crc32(recording.beats_ms.tobytes()), asdict(scenario)]
         kept = self._kept(json.dumps(about, default=bytes.hex))
         (folder / "source.json").write_text(json.dumps(self.source))
@@ -136,6 +148,7 @@ class World:
             "outside": ["127.0.0.1", port],
             "realtime": realtime,
             "events": self.events(),
+            **self.scenario.costs,
         }
         if not realtime:
             spec["fast_until_s"] = self.fast_until_s
@@ -161,7 +174,7 @@ class World:
 
 def _fill(flash: Path) -> int:
     """Fill the lamp's flash but for a few sectors; return how many nights are on it."""
-    fill = [sys.executable, str(SIMULATOR / "fill.py"), str(flash), str(FREE_SECTORS)]
+    fill = [sys.executable, str(places.simulator() / "fill.py"), str(flash), str(FREE_SECTORS)]
     done = subprocess.run(fill, capture_output=True, text=True, check=True)
     return int(done.stdout.split()[0])
 
@@ -263,7 +276,8 @@ class Lamp:
         return self.world_s + time.monotonic() - self.heard_s
 
     def last_words(self) -> str:
-        return " / ".join(self.said[-6:]) or "it said nothing"
+        plain = build.squeezed().explain("\n".join(self.said[-6:]))
+        return plain.replace("\n", " / ") or "it said nothing"
 
     def _keep(self) -> None:
         status = CUT
@@ -328,14 +342,12 @@ class Lamp:
 def command(world: World) -> list[str]:
     """How the lamp's process is started."""
     bits = world.scenario.bits
-    sys.path.insert(0, str(ROOT))
-    from tools import micropython
-
+    micropython = places.micropython()
     try:
         found = micropython.find(bits)
     except micropython.Missing as error:
         raise DreamlampError(str(error)) from None
-    made = build.compiled(bits, ROOT / "build" / "firmware", SIMULATOR)
+    made = build.compiled(bits, places.built(), places.simulator())
     start = str(made / "sim" / "start.py")
     share = subprocess.run([*found, start, "--share"], capture_output=True, text=True)
     if not share.stdout.strip().isdigit():

@@ -21,13 +21,8 @@ LONG_HOLE_S = 6 * 3600
 CAUSES = {1: "power came back", 2: "reset button", 3: "watchdog", 4: "deep sleep", 5: "restart"}
 SYNTHETIC = "synthetic"
 SEEN = (wire.LOOP, wire.RESCUE, wire.REFUSED_RESCUE)  # each says that a loop was seen
-JUDGEMENTS = (
-    wire.LOOP, wire.RESCUE, wire.REFUSED_RESCUE, wire.SETTLED, wire.WOKE, wire.NO_RESPONSE,
-    wire.LIGHT_OFF,
-)  # fmt: skip
-FIGURES = (
-    "score", "cycle", "hold", "lag_s", "base_bpm", "hr_bpm_x10", "quality", "confidence", "light",
-)  # fmt: skip
+JUDGEMENTS = (*SEEN, wire.SETTLED, wire.WOKE, wire.NO_RESPONSE, wire.LIGHT_OFF)
+FIGURES = ("cycle", "hold", "lag_s", "base_bpm", "hr_bpm_x10", "quality", "confidence")
 
 
 def summarise(night: Night) -> dict:
@@ -46,6 +41,7 @@ def summarise(night: Night) -> dict:
         "end_reason": "file's end" if imported and source else names.END[night.end],
         "imported": imported.get("file"),
         "mode": names.MODE[night.boots[0].mode],
+        "consent": consent(night),
         "firmware": night.boots[0].firmware,
         "source": source,
         "recorded_min": len(night) * minutes,
@@ -67,6 +63,12 @@ def summarise(night: Night) -> dict:
         "lost_bytes": night.lost_bytes,
         "unknown_frames": night.unknown,
     }
+
+
+def consent(night: Night) -> str:
+    """Whether the lamp held its sleeper's consent: `none`, `another policy`, `given`."""
+    policy = night.boots[-1].policy & ~wire.POLICY_THIRD
+    return "given" if policy == wire.POLICY else "another policy" if policy else "none"
 
 
 def _clock(night: Night) -> dict:
@@ -180,16 +182,14 @@ def _early_end(night: Night) -> list[dict]:
 
 
 def reasons(night: Night) -> list[dict]:
-    """For each event of loop or light: the epoch's figures on which it was decided."""
+    """For each judgement of loop or light: the figures of its epoch."""
     at = {int(index): i for i, index in enumerate(night.epochs["index"])}
     found = []
     for event in night.events:
-        if event.code not in JUDGEMENTS or event.epoch not in at:
-            continue
-        i = at[event.epoch]
-        figures = {name: int(night.epochs[name][i]) for name in FIGURES}
-        stage = night.stages[i]
-        found.append({**_event(night, event), "epoch": event.epoch, "stage": stage, **figures})
+        if event.code in JUDGEMENTS and event.epoch in at:
+            i = at[event.epoch]
+            figures = {name: int(night.epochs[name][i]) for name in FIGURES}
+            found.append({**_event(night, event), "stage": night.stages[i], **figures})
     return found
 
 

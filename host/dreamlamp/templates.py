@@ -16,8 +16,9 @@ def _environment():
 
 
 def fill(template: str, **values: Any) -> str:
-    """`template` with `values`; one that is missing is an error."""
-    return _environment().get_template(template).render(**values)
+    """`template` with `values` and the pages' own style; a value that is missing is an error."""
+    style = safe(asset("site.css"))
+    return _environment().get_template(template).render(style=style, **values)
 
 
 def safe(html: str):

@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 from lamp import wire
 from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     Progress,
@@ -81,19 +83,6 @@ def _numbers(facts: dict) -> Table:
     table.add_row("efficiency", efficiency, "awake in between", duration(found["waso"]))
     table.add_row("heart", rate, "first REM after", duration(found["lat_rem"]))
     return table
-
-
-def reason(found: dict) -> str:
-    """One event and the figures behind it."""
-    at = found["clock"] or duration(found["second"] / 60)
-    rate = found["hr_bpm_x10"] / 10
-    return (
-        f"{at}  {loop_sentence(found) or found['name']}\n"
-        f"       heart {rate:.1f} bpm over a baseline of {found['base_bpm']}, cycle "
-        f"{found['cycle']} (every {found['lag_s']} s), hold {found['hold']}; stage "
-        f"{found['stage']} ({found['confidence']} % sure), signal {found['quality']} %, "
-        f"light {found['light']}"
-    )
 
 
 def listing(rows: Sequence) -> None:
@@ -179,6 +168,42 @@ def checkup(name: str, facts: dict[str, str], findings) -> Group:
             said.append(f"\n-> {f.do}", "bold")
         rows.add_row(Text(mark, colour), f.name, said)
     return Group(told, "", rows)
+
+
+@contextmanager
+def live() -> Iterator[Callable]:
+    """A line that changes: what comes is `show(companion.Now)`, or None for a lost link."""
+    scores: list[int] = []
+    with Live(console=out, auto_refresh=False) as line:
+
+        def show(seen) -> None:
+            if seen is None:
+                line.update(Text("out of reach, looking for it ...", "yellow"), refresh=True)
+                return
+            if seen.bell:
+                out.bell()
+                out.print(
+                    f"{datetime.now():%H:%M}  a loop: score {seen.score}", style="bold yellow"
+                )
+            scores.append(seen.score)
+            if out.is_terminal:
+                line.update(_now(seen, scores[-60:]), refresh=True)
+            else:
+                out.print(_now(seen, []))
+
+        yield show
+
+
+def _now(seen, scores: list[int]) -> Text:
+    if not seen.recording:
+        return Text(f"No night is being recorded; mode {seen.mode}.", "dim")
+    stage = {"W": "awake", "R": "REM", "N1": "light", "N2": "light", "N3": "deep"}.get(seen.stage)
+    rate = f"{seen.bpm:.0f} bpm" if seen.bpm else "no heart"
+    sure = f" ({seen.confidence} % sure)" if stage else ""
+    text = Text(f"{stage or 'unscored'}{sure}  {rate}  signal {seen.quality} %  ")
+    text.append("".join(BLOCKS[_height(score, 0, 130)] for score in scores), "magenta")
+    text.append(f" loop score {seen.score}", "bold yellow" if seen.score >= 100 else "")
+    return text.append(f"  light L* {seen.light}" if seen.light else "  dark", "dim")
 
 
 @contextmanager

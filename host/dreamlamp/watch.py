@@ -11,7 +11,9 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+from . import errands
 from .errors import DreamlampError
+from .library import Library
 from .line import Absent, Line, LinkLost
 from .sync import Progress, Result, sync
 
@@ -54,6 +56,8 @@ class Watch:
                 results = await sync(line, self.library, self.progress, self.now)
                 self.last_said = ""
                 self.results(line.name, results)
+                for sentence in await errands.run(line, Library(self.library)):
+                    self.said(sentence)
                 return self.every_s
         except Absent as error:
             self.say(f"waiting for the lamp ({error})" if not self.absences else self.last_said)

@@ -94,6 +94,17 @@ def plain_sentences(facts: dict) -> list[str]:
         said.append(f"{facts['lost_bytes']} bytes of the log are damaged and were left out.")
     if facts["end_reason"] == "open":
         said.append("The night had not ended when it was copied.")
+    return said + right_sentences(facts)
+
+
+def right_sentences(facts: dict) -> list[str]:
+    """What the lamp might have done in mode act, and what of that right was simulated."""
+    said = list(facts["source"].get("simulated", []))
+    if facts["mode"] == "act" and facts["consent"] != "given":
+        held = "no consent" if facts["consent"] == "none" else "a consent to another policy"
+        said.append(f"The lamp was set to act and REFUSED: it holds {held}. It only watched.")
+    elif facts["mode"] == "act":
+        said.append("The lamp was set to act, with its sleeper's consent.")
     return said
 
 
@@ -157,6 +168,20 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def dawn_sentence(level: int, seconds: int, why_not: int) -> str:
+    """What became of a dawn (lamp.wire.DAWN)."""
+    if why_not == wire.WHY_CLOCK:
+        return (
+            "The lamp has a plan for a dawn and does not know what time it is since its power was "
+            "away: no dawn until a sync tells it."
+        )
+    if why_not == wire.WHY_BUTTON:
+        return f"The button put the dawn off by {seconds // 60} min."
+    if why_not == wire.WHY_DONE:
+        return "The dawn was over."
+    return f"The dawn began, to be at L* {level} in {max(0, round(seconds / 60))} min."
+
+
 def loop_sentence(event: dict) -> str:
     """What an event was, with the figures it was decided on; empty for what the page omits."""
     name, a, b, c = event["name"], event["a"], event["b"], event["c"]
@@ -169,6 +194,13 @@ def loop_sentence(event: dict) -> str:
         return f"A loop (score {a}, threshold {b}): the lamp stayed dark, {why(c)}."
     if name == "light off":
         return f"The light went out after {b} s, at most L* {a}: {why(c)}." if b else "Light off."
+    if name == "dawn":
+        return dawn_sentence(a, b, c)
+    if name == "light asked":
+        goes = f", going dark over {b} min" if b else ""
+        return f"The lamp was lit already (L* {a})." if c else f"Light by hand (L* {a}{goes})."
+    if name == "mode set":
+        return f"The lamp was set to {names.MODE[a] if a < len(names.MODE) else a}."
     return {
         "settled": "The heart settled.",
         "woke": "You woke.",

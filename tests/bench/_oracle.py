@@ -113,16 +113,16 @@ class World:
         self.boot()
 
     def configure(self, **new):
-        """A settings write: dark first, then judged anew (night.Night.set)."""
-        self.wake.off(self.ms // 1000)
+        """A settings write: dark first, then judged anew (night.Night.set_mode)."""
+        self.wake.cut()
         self.born.update(new)
         self.boot()
 
     def jump(self, ms):
         self.skew_ms += ms
 
-    def ask(self, level):
-        if self.wake.shine(level) == 0:
+    def ask(self, level, minutes=0):
+        if self.wake.shine(level, minutes) == 0:
             self.asked = not self.refused and (self.asked or self.rescuing or level > 0)
             self.rescuing = False
             self.stop_ms = -1

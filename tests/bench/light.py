@@ -111,7 +111,7 @@ def happen(world, dice, dense):
         world.configure(**dict([dice.choice(list(settings(dice).items()))]))
         world.full_lux = world.born["full_lux"]
     elif pick < 0.95:
-        world.ask(dice.randrange(101))
+        world.ask(dice.randrange(101), dice.choice((0, 0, 1, 20, 60)))
     elif pick < 0.97:
         for _ in range(dice.randrange(8)):  # nobody feeds it
             ticks(world, dice, False)

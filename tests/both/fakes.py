@@ -1,5 +1,7 @@
 """Stand-ins that several tests of the lamp share."""
 
+from lamp import wire
+
 
 class Settings(dict):
     """settings.Settings in memory: None deletes."""
@@ -9,3 +11,88 @@ class Settings(dict):
             self.pop(key, None)
         else:
             self[key] = value
+        return True
+
+
+class Night:
+    """The face of night.Night that server.py knows; `will_not` is what it answers."""
+
+    def __init__(self, state=wire.RECORDING):
+        self.state, self.mode, self.level = state, wire.OBSERVE, 1234
+        self.last = [wire.R, 80, 612, 40, 97, 11]
+        self.clock = None
+        self.will_not = 0
+        self.asked = []
+        self.fetches = 0
+
+    def sync_began(self):
+        self.fetches += 1
+
+    def examine(self, server, part, out):
+        out[0] = part
+        return 1
+
+    def setting(self, key):
+        return getattr(self, key, 0)
+
+    def set(self, key, value):
+        setattr(self, key, value)
+        return True
+
+    def set_mode(self, mode):
+        self.mode = self.mode if self.will_not else mode
+        return self.will_not
+
+    def agree(self, record):
+        self.asked.append(bytes(record))
+        return self.will_not
+
+    def shine(self, level, minutes=0):
+        self.asked.append((level, minutes))
+        return self.will_not
+
+    def set_dawn(self, plan):
+        self.asked.append(plan)
+
+    def clock_set(self, unix_s, offset_min):
+        self.clock = unix_s, offset_min
+
+    def lamp_off(self):
+        self.level = 0
+
+
+class Clock:
+    """Seconds since boot, and the date that was set."""
+
+    now = 100
+    date = 0
+
+    def now_s(self):
+        return self.now
+
+    def set(self, unix_s):
+        self.date = unix_s
+
+    def unix_s(self):
+        return self.date
+
+
+class Memory:
+    """A file of `n` erased bytes that can be filled again; io.BytesIO holds its bytes twice."""
+
+    def __init__(self, n):
+        self.bytes, self.at = bytearray(n), 0
+        for i in range(n):
+            self.bytes[i] = 0xFF
+
+    def seek(self, at):
+        self.at = at
+
+    def readinto(self, buf):
+        buf[:] = self.bytes[self.at : self.at + len(buf)]
+
+    def write(self, data):
+        self.bytes[self.at : self.at + len(data)] = data
+
+    def flush(self):
+        pass

@@ -66,3 +66,44 @@ def test_what_shone_while_no_epoch_was_fed_is_counted():
     bed.shine(4 * 600)
     bed.sleep()
     assert bed.wake.spent - before >= 3 * 286 * wire.EPOCH_S
+
+
+def test_the_evenings_light_comes_up_and_goes_dark_evenly():
+    bed = ready(mode=wire.OFF, consent=0)
+    assert bed.wake.shine(30, 20) == 0
+    levels, events = [], []
+    for _ in range(50):
+        levels.append(bed.shine(600))
+        events.append(bed.sleep())
+    assert levels[4] == 3000 and 1400 < levels[24] < 1600 and levels[46] == 0
+    assert levels[4:] == sorted(levels[4:], reverse=True)
+    assert [e for e in events if e] == [wire.LIGHT_OFF] and not bed.wake.active()
+
+
+def test_light_that_is_refused_changes_nothing():
+    bed = ready()
+    bed.loop()
+    bed.shine(600)
+    run, spent = bed.wake.run, bed.wake.spent
+    bed.wake.spent = 180_000 + bed.wake.cost_x10
+    assert bed.wake.shine(40) == wire.WHY_DOSE
+    bed.wake.spent = spent
+    assert bed.wake.run == run and bed.wake.shining
+
+
+def test_a_replay_repeats_it_without_a_tick():
+    """Everything that decides hangs on epochs and on what was asked."""
+    one, two = ready(), ready()
+    one.loop()
+    two.loop()
+    for _ in range(4):
+        one.shine(600)
+        one.sleep()
+        two.sleep(light=one.epoch.light)
+    assert one.wake.shine(30, 40) == 0
+    two.wake.ask(30, 40)
+    for _ in range(100):
+        one.shine(600)
+        event = one.sleep()
+        assert event == two.sleep(light=one.epoch.light)
+        assert one.wake.spent == two.wake.spent and one.wake.asked == two.wake.asked

@@ -46,7 +46,7 @@ def test_it_takes_half_an_hour_and_is_there_by_the_deadline():
     assert bed.sleep(bed.at_s - bed.now_s) == 6000
     assert bed.sleep(HOLD_S - 60) == 6000
     assert bed.sleep(390) == 0
-    assert [code for code, _, _ in bed.said] == [wire.DAWN, wire.LIGHT_OFF]
+    assert [why for _, _, why in bed.said] == [0, wire.WHY_DONE]
 
 
 def test_the_window_opens_in_light_sleep_and_not_in_deep():
@@ -95,14 +95,14 @@ def test_the_button_puts_it_off_and_the_fourth_time_ends_it():
 def test_a_host_that_sets_the_time_again_does_not_bring_a_dawn_back():
     bed = Morning()
     bed.sleep(bed.at_s)
-    bed.dawn.off(bed.now_s)
+    bed.dawn.off()
     bed.dawn.clock(bed.now_s, ZERO + bed.now_s + 20)
     assert bed.sleep(600) == 0
 
 
 def test_dark_for_the_night_leaves_the_morning_its_dawn():
     bed = Morning()
-    bed.dawn.off(0)
+    bed.dawn.off()
     assert bed.sleep(bed.at_s) == 6000
 
 
@@ -112,9 +112,11 @@ def test_the_next_day_has_its_own():
     assert bed.dawn.at_s == 3600 + 86400 and not bed.dawn.active()
 
 
-def test_the_evening_comes_up_softly_and_goes_dark_evenly():
-    bed = Morning(left_s=40000)
-    bed.dawn.wind_down(40, 20)
-    assert bed.sleep(120) == 4000
-    assert 1800 < bed.sleep(630) < 2200
-    assert bed.sleep(630) == 0
+def test_another_plan_with_the_same_morning_does_not_disturb_the_dawn():
+    bed = Morning()
+    bed.sleep(bed.at_s)
+    bed.dawn.take(struct.pack("<BB2I", 60, 0, ZERO + bed.at_s, ZERO + bed.at_s + 86400), bed.now_s)
+    assert bed.sleep(60) == 6000
+    bed.dawn.take(b"", bed.now_s)
+    assert bed.sleep(330) == 0
+    assert bed.dawn.at_s == -1

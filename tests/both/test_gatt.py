@@ -107,7 +107,7 @@ class Bonds:
 class Server:
     """Answers a request with itself and streams `left` bytes."""
 
-    armed = True
+    armed = watched = True
 
     def __init__(self):
         self.bonds, self.clock = Bonds(), self
@@ -115,6 +115,9 @@ class Server:
 
     def now_s(self):
         return 5
+
+    def allowed(self, request):
+        return request[0] != wire.STATUS or self.watched
 
     def handle(self, request, peer):
         self.peers.append(peer)
@@ -317,6 +320,9 @@ def test_each_beat_goes_out_live_once_with_a_rate_over_the_last_few():
     assert len(radio.sent) == 1
     driver.notify_heart(Beats((wire.FIRST, 0), (wire.NN, 500)))  # another epoch
     assert radio.sent[1] == (3, bytes((0x10, 120, 0, 2)))
+    driver.server.watched = False  # the sleeper's permission has ended
+    driver.notify_heart(Beats((wire.FIRST, 0), (wire.NN, 500), (wire.NN, 500)))
+    assert len(radio.sent) == 2
 
 
 def test_current_time_becomes_unix_seconds():

@@ -7,10 +7,10 @@ from lamp.wake import JUDGE_EPOCHS
 from test_wake import ready
 
 
-def lit():
+def lit(**told):
     """A bed in which the light has been rising for two minutes."""
     bed = ready()
-    assert bed.loop() == 0
+    assert bed.loop(**told) == 0
     for _ in range(4):
         assert bed.sleep() == 0
         bed.shine(600)
@@ -60,18 +60,17 @@ def test_it_stops_when_the_heart_climbs_above_the_loops_own_surges():
     assert bed.wake.c == wire.WHY_AWAKE
 
 
-def test_it_gives_up_when_the_score_is_quiet_or_no_surge_came_for_a_period():
-    bed = lit()
-    bed.sleep(score=20)
-    assert bed.sleep(score=20) == wire.LIGHT_OFF and bed.wake.c == wire.WHY_SETTLED
-    assert fall(bed) <= 300
-    assert bed.sleep(JUDGE_EPOCHS - 6) == wire.SETTLED and bed.wake.c == 1
-
-    bed = lit()
-    for _ in range(5):
-        assert bed.sleep(hr_bpm_x10=610, lag_s=150) == 0
-    assert bed.sleep(hr_bpm_x10=610, lag_s=150) == wire.LIGHT_OFF
-    assert bed.wake.c == wire.WHY_SETTLED
+def test_it_gives_up_when_score_or_surge_stay_away_for_longer_than_the_loops_gap():
+    for quiet in ({"score": 20}, {"hr_bpm_x10": 610}):
+        for lag_s, epochs in ((0, 4), (90, 5)):
+            bed = lit(lag_s=lag_s)
+            assert bed.sleep(epochs - 1, **quiet) == 0
+            assert bed.sleep() == 0 and bed.wake.shining  # the next surge: it goes on
+            bed = lit(lag_s=lag_s)
+            assert bed.sleep(epochs - 1, **quiet) == 0
+            assert bed.sleep(**quiet) == wire.LIGHT_OFF and bed.wake.c == wire.WHY_SETTLED
+            assert fall(bed) <= 300
+            assert bed.sleep(JUDGE_EPOCHS - 4 - epochs) == wire.SETTLED and bed.wake.c == 1
 
 
 def test_it_goes_dark_when_the_finger_is_gone():

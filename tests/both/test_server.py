@@ -3,7 +3,7 @@
 import hashlib
 import struct
 
-from fakes import Settings
+from fakes import Clock, Night, Settings
 from lamp import names, server, wire
 
 FRIEND = (True, True, True)
@@ -22,6 +22,20 @@ class Log:
         for night in sorted(self.held):
             yield night, len(self.held[night]), 2, self.flags[night], 3, 60
 
+    def nights(self):
+        return sorted(self.held)
+
+    def entry(self, night):
+        for entry in self.entries():
+            if entry[0] == night:
+                return entry
+
+    later = 0  # times a hash is not there yet
+
+    def hash_on(self, night):
+        self.later -= 1
+        return self.later < 0
+
     def read(self, night, offset, buf):
         if self.broken:
             raise OSError(5)
@@ -39,34 +53,6 @@ class Log:
 
     def delete(self, night, sha):
         del self.held[night]
-
-
-class Night:
-    state, mode, level = wire.RECORDING, wire.OBSERVE, 1234
-    clock = None
-    fetches = 0
-
-    def __init__(self):
-        self.epoch = wire.Epoch()
-
-    def sync_began(self):
-        self.fetches += 1
-
-    def set(self, key, value):
-        setattr(self, key, value)
-
-    def clock_set(self, unix_s, offset_min):
-        self.clock = unix_s, offset_min
-
-    def lamp_off(self):
-        self.level = 0
-
-
-class Clock:
-    now = 100
-
-    def now_s(self):
-        return self.now
 
 
 def made():
@@ -99,11 +85,13 @@ def test_hello_and_status_have_their_layouts():
     status, body = ask(lamp, wire.HELLO)
     assert status == wire.OK and struct.unpack(wire.HELLO_LAYOUT, body)[0] == wire.PROTOCOL
     status, body = ask(lamp, wire.STATUS)
-    assert status == wire.OK and struct.unpack(wire.STATUS_LAYOUT, body)[6] == 12
+    last = struct.unpack(wire.STATUS_LAYOUT, body)[2:]
+    assert status == wire.OK and last == (wire.R, 80, 612, 40, 12, 97, 0, 11)
 
 
 def test_nights_come_in_pages_that_fit_the_room():
     lamp = made()
+    assert ask(lamp, wire.NIGHTS, b"\x00")[1][0] == 2
     lamp.room = 20
     status, body = ask(lamp, wire.NIGHTS, b"\x00")
     assert body[0] == 2 and struct.unpack(wire.NIGHT_ENTRY, body[1:])[:2] == (1, 750)
@@ -171,6 +159,18 @@ def test_synced_and_delete_want_the_nights_own_hash():
     assert ask(lamp, wire.DELETE, b"\x04\x00" + sha)[0] == wire.BUSY
 
 
+def test_a_hash_that_takes_its_time_is_asked_for_again_and_is_no_failure():
+    lamp = made()
+    lamp.log.later = 30
+    told = [ask(lamp, wire.DIGEST, b"\x01\x00") for _ in range(31)]
+    assert [status for status, _ in told] == [wire.LATER] * 30 + [wire.OK]
+    sha = told[-1][1][4:]
+    lamp.log.later = 1
+    assert ask(lamp, wire.SYNCED, b"\x01\x00" + sha)[0] == wire.LATER
+    assert lamp.log.flags[1] == 0
+    assert ask(lamp, wire.SYNCED, b"\x01\x00" + sha)[0] == wire.OK
+
+
 def test_time_and_settings_are_checked_before_they_are_taken():
     lamp = made()
     assert ask(lamp, wire.SET_TIME, struct.pack("<Ih", 1800000000, 120))[0] == wire.OK
@@ -182,8 +182,75 @@ def test_time_and_settings_are_checked_before_they_are_taken():
     assert ask(lamp, wire.GET, bytes((wire.KEY_MODE,))) == (wire.OK, b"\x02")
     assert ask(lamp, wire.GET, b"\x63")[0] == wire.NOT_FOUND
     assert ask(lamp, wire.SET, bytes((wire.KEY_CONSENT, 1, 2, 3, 4, 5)))[0] == wire.OK
-    assert ask(lamp, wire.GET, bytes((wire.KEY_CONSENT,))) == (wire.OK, b"\x01\x02\x03\x04\x05")
+    assert lamp.night.asked == [b"\x01\x02\x03\x04\x05"]
+    assert ask(lamp, wire.GET, bytes((wire.KEY_CONSENT,))) == (wire.OK, bytes(5))
     assert ask(lamp, wire.LAMP_OFF)[0] == wire.OK and lamp.night.level == 0
+    assert lamp.clock.date == 1800000000
+
+
+def test_each_number_keeps_its_bounds():
+    for key, layout, good, bad in (
+        (wire.KEY_LIVE, "<B", (0, 1), (2,)),
+        (wire.KEY_RESCUES, "<B", (1, 3), (0, 4)),
+        (wire.KEY_FULL_LUX, "<H", (1, 6500), (0, 6501)),
+        (wire.KEY_SHIFT, "<b", (-20, 50), (-21, 51)),
+    ):
+        for value in good:
+            lamp = made()
+            body = bytes((key,)) + struct.pack(layout, value)
+            assert ask(lamp, wire.SET, body)[0] == wire.OK
+            assert ask(lamp, wire.GET, body[:1]) == (wire.OK, body[1:])
+            assert ask(lamp, wire.SET, body + b"\0")[0] == wire.BAD_REQUEST
+        for value in bad:
+            body = bytes((key,)) + struct.pack(layout, value)
+            assert ask(made(), wire.SET, body)[0] == wire.BAD_REQUEST
+
+
+def test_what_the_lamps_limits_forbid_is_answered_with_the_reason():
+    lamp = made()
+    lamp.night.will_not = wire.WHY_CONSENT
+    for body in (
+        (wire.KEY_MODE, wire.ACT),
+        (wire.KEY_CONSENT, 1, 2, 3, 4, 5),
+        (wire.KEY_LIGHT, 20),
+        (wire.KEY_WIND_DOWN, 20, 30),
+    ):
+        assert ask(lamp, wire.SET, bytes(body))[0] == wire.WILL_NOT | wire.WHY_CONSENT, body
+    lamp.night.will_not = -1
+    assert ask(lamp, wire.SET, bytes((wire.KEY_CONSENT, 0, 0, 0, 0, 0)))[0] == wire.FAULT
+
+
+def test_light_is_asked_for_with_or_without_minutes():
+    lamp = made()
+    assert ask(lamp, wire.SET, bytes((wire.KEY_LIGHT, 20)))[0] == wire.OK
+    assert ask(lamp, wire.SET, bytes((wire.KEY_WIND_DOWN, 30, 45)))[0] == wire.OK
+    assert lamp.night.asked == [(20, 0), (30, 45)]
+    assert ask(lamp, wire.SET, bytes((wire.KEY_WIND_DOWN, 30, 0)))[0] == wire.BAD_REQUEST
+
+
+def test_a_plan_of_dawns_is_looked_at_before_it_is_kept():
+    def plan(*times, level=60, window=20):
+        return struct.pack("<BBB%dI" % len(times), wire.KEY_DAWN, level, window, *times)
+
+    for good in (bytes((wire.KEY_DAWN,)), plan(1), plan(*range(1, 15))):
+        lamp = made()
+        assert ask(lamp, wire.SET, good)[0] == wire.OK
+        assert lamp.night.asked == [good[1:]]
+    for bad in (
+        plan(),
+        plan(1)[:-1],
+        plan(2, 1),
+        plan(1, 1),
+        plan(1, level=0),
+        plan(1, level=101),
+        plan(1, window=61),
+        plan(*range(1, 16)),
+    ):
+        lamp = made()
+        assert ask(lamp, wire.SET, bad)[0] == wire.BAD_REQUEST, bad
+        assert lamp.night.asked == []
+    lamp.settings.set("dawn", plan(1)[1:])
+    assert ask(lamp, wire.GET, bytes((wire.KEY_DAWN,))) == (wire.OK, plan(1)[1:])
 
 
 def test_an_armed_lock_serves_a_known_peer_only():
@@ -208,6 +275,88 @@ def test_bonds_are_listed_and_revoked():
     assert ask(lamp, wire.UNBOND, b"\x01address")[0] == wire.NOT_FOUND
     assert ask(lamp, wire.UNBOND, body)[0] == wire.OK
     assert ask(lamp, wire.BONDS) == (wire.OK, b"")
+
+
+def companion(rights, until_s=2000, date=1000):
+    """A lamp with two bonds, spoken to by the second, a companion's."""
+    lamp = made()
+    for slot, address in enumerate((b"sleeper", b"visitor")):
+        lamp.bonds.open(slot * 200)
+        lamp.bonds.put(1, address, b"secret", slot * 200)
+        lamp.bonds.put(2, address, b"secret", slot * 200)
+    lamp.bonds.current = b"sleeper"
+    lamp.clock.date = date
+    value = struct.pack(wire.PERMIT_LAYOUT, 1, rights, until_s)
+    assert ask(lamp, wire.SET, bytes((wire.KEY_PERMIT,)) + value) == (wire.OK, b"")
+    assert ask(lamp, wire.GET, bytes((wire.KEY_PERMIT,))) == (wire.OK, value)
+    lamp.gone()
+    lamp.bonds.current = b"visitor"
+    return lamp
+
+
+def may(lamp):
+    """(watch, light): whether each is answered with ok."""
+    light = bytes((wire.KEY_LIGHT, 20))
+    return ask(lamp, wire.STATUS)[0] == wire.OK, ask(lamp, wire.SET, light)[0] == wire.OK
+
+
+def test_a_companion_may_what_was_permitted_until_it_ends():
+    both = wire.MAY_WATCH | wire.MAY_LIGHT
+    assert may(companion(both)) == (True, True)
+    assert may(companion(wire.MAY_WATCH)) == (True, False)
+    assert may(companion(wire.MAY_LIGHT)) == (False, True)
+    assert may(companion(0)) == (False, False)
+    assert may(companion(both, date=2000)) == (False, False)
+    assert may(companion(both, date=0)) == (False, False)  # a lamp that does not know the time
+    lamp = companion(both)
+    lamp.clock.date = 2000
+    assert may(lamp) == (False, False)
+
+
+def test_who_holds_the_cable_is_not_taken_for_the_companion_on_the_radio():
+    lamp = companion(0)
+    assert may(lamp) == (False, False) and may(lamp.another()) == (True, True)
+
+
+def test_a_companion_may_nothing_else():
+    lamp = companion(wire.MAY_WATCH | wire.MAY_LIGHT)
+    before = list(lamp.settings.items())
+    bodies = [
+        b"",
+        b"\x00",
+        b"\x01\x00",
+        bytes((wire.KEY_PERMIT, 1)),
+        bytes(6),
+        bytes(8),
+        bytes(34),
+    ]
+    keys = [bytes((key,)) + body for key in range(12) for body in (b"", b"\x01", b"\x14\x05")]
+    for opcode in lamp.requests:
+        if opcode in (wire.HELLO, wire.LAMP_OFF, wire.STATUS):
+            assert ask(lamp, opcode)[0] == wire.OK
+            continue
+        for body in bodies + keys:
+            lamp.failed = 0
+            if opcode == wire.SET and body[:1] == bytes((wire.KEY_LIGHT,)) and len(body) == 2:
+                continue
+            assert ask(lamp, opcode, body)[0] == wire.WILL_NOT | wire.WHY_PERMIT
+    assert lamp.night.asked == [] and list(lamp.settings.items()) == before
+
+
+def test_a_bond_is_the_owners_again_when_it_is_said_so_or_revoked():
+    lamp = companion(0)
+    lamp.gone()
+    lamp.bonds.current = b"sleeper"
+    assert ask(lamp, wire.SET, bytes((wire.KEY_PERMIT, 0)))[0] == wire.BAD_REQUEST  # itself
+    assert ask(lamp, wire.SET, bytes((wire.KEY_PERMIT, 0)) + bytes(5))[0] == wire.BAD_REQUEST
+    assert ask(lamp, wire.SET, bytes((wire.KEY_PERMIT, 9)))[0] == wire.BAD_REQUEST
+    assert ask(lamp, wire.SET, bytes((wire.KEY_PERMIT, 1)))[0] == wire.OK
+    lamp.gone()
+    lamp.bonds.current = b"visitor"
+    assert may(lamp) == (True, True)
+    lamp = companion(0)
+    lamp.bonds.revoke(1, b"visitor")
+    assert lamp.bonds.limit(1) == b""
 
 
 def test_a_fault_of_the_flash_is_an_answer():

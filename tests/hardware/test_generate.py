@@ -13,7 +13,12 @@ import router
 import table
 
 ROOT = Path(__file__).resolve().parents[2]
-OUTSIDE = ("firmware/lamp/board.py", "firmware/sim/machine.py", "host/dreamlamp/pins.py")
+OUTSIDE = (
+    "firmware/lamp/board.py",
+    "firmware/lamp/checkup.py",
+    "firmware/sim/machine.py",
+    "host/dreamlamp/pins.py",
+)
 
 
 @pytest.fixture
@@ -40,6 +45,7 @@ def test_this_tree_has_not_drifted():
     ("name", "old", "new"),
     [
         ("firmware/lamp/board.py", "_LAMP = const(25)", "_LAMP = const(26)"),
+        ("firmware/lamp/checkup.py", "_SENSOR_INT = const(27)", "_SENSOR_INT = const(26)"),
         ("firmware/sim/machine.py", "_SENSOR_INT = const(27)", "_SENSOR_INT = const(26)"),
         ("host/dreamlamp/pins.py", '"BUTTON": 32', '"BUTTON": 33'),
         ("hardware/bom.csv", "AO3400A", "IRF520"),
@@ -103,6 +109,13 @@ def test_writing_ends_the_drift_of_every_text(tree):
     assert all(line.endswith("make hardware") for line in generate.drift(tree))
     assert generate.write(tree) == []
     assert "_LAMP = const(26)" in (tree / "firmware/lamp/board.py").read_text()
+
+
+def test_the_second_board_becomes_the_firmwares_by_one_word(tree):
+    edit(tree / "hardware/dreamlamp.toml", 'reference = "devkitc"', 'reference = "s3"')
+    generate.write(tree)
+    assert "_LAMP = const(5)\n" in (tree / "firmware/lamp/board.py").read_text()
+    assert 'REFERENCE = "s3"' in (tree / "host/dreamlamp/pins.py").read_text()
 
 
 def test_the_command_that_make_check_runs_fails_on_drift(tree):

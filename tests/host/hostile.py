@@ -1,8 +1,13 @@
 """A server whose world can be compared before and after, for the fuzz tests and the fuzz bench."""
 
 import hashlib
+import sys
+from pathlib import Path
 
 from lamp import names, server, wire
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "both"))
+from fakes import Clock, Night, Settings
 
 
 class Log:
@@ -19,6 +24,17 @@ class Log:
             flags = wire.ENTRY_OPEN if night == 4 else wire.ENTRY_SYNCED * (night in self.marked)
             yield night, len(data), 1, flags, 1, 0
 
+    def nights(self):
+        return sorted(self.held)
+
+    def entry(self, night):
+        for entry in self.entries():
+            if entry[0] == night:
+                return entry
+
+    def hash_on(self, night):
+        return True
+
     def read(self, night: int, offset: int, buf) -> int:
         data = self.held[night][offset : offset + len(buf)]
         buf[: len(data)] = data
@@ -34,41 +50,6 @@ class Log:
         del self.held[night]
 
 
-class Night:
-    def __init__(self) -> None:
-        self.state, self.mode, self.level = wire.RECORDING, wire.OBSERVE, 100
-        self.epoch = wire.Epoch()
-        self.clock = None
-
-    def set(self, key: str, value: int) -> None:
-        setattr(self, key, value)
-
-    def clock_set(self, unix_s: int, offset_min: int) -> None:
-        self.clock = unix_s, offset_min
-
-    def sync_began(self) -> None:
-        pass
-
-    def lamp_off(self) -> None:
-        self.level = 0
-
-
-class Settings(dict):
-    def set(self, key, value) -> None:
-        if value is None:
-            self.pop(key, None)
-        else:
-            self[key] = value
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0
-
-    def now_s(self) -> int:
-        return self.now
-
-
 class Target:
     """One lamp to be attacked."""
 
@@ -82,7 +63,8 @@ class Target:
         """Everything a request may change."""
         night = self.night
         held = tuple(self.log.held), frozenset(self.log.marked), tuple(self.settings.items())
-        return (*held, night.mode, night.clock, night.level, self.server.end, self.server.reading)
+        asked = night.mode, night.clock, night.level, *night.asked
+        return (*held, *asked, self.server.end, self.server.reading)
 
     def ask(self, request: bytes, peer: tuple[bool, bool, bool]) -> int | None:
         """The status of the answer, which must be one; None where none is due."""

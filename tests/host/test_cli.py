@@ -14,7 +14,6 @@ from dreamlamp import cli, library, sim, terminal
 from dreamlamp.commands import virtual
 from dreamlamp.errors import DreamlampError
 from dreamlamp.sleeper import sleeper
-from lamp import wire
 from nightmaker import Maker, as_lived, keep
 
 LIVED = as_lived(sleeper(1, loop=True))
@@ -45,18 +44,6 @@ def test_report_writes_the_page_and_shows_the_night(folder):
     assert (folder / "3F2A-00007.html").read_text().startswith("<!doctype html>")
     figures = json.loads(run("report", "7", "--library", folder, "--json").stdout)
     assert figures["statistics"]["tib"] == 480 and os.path.exists(figures["report"])
-
-
-def test_why_gives_the_figures_of_each_decision(folder):
-    made = Maker().boot().clock()
-    for index in range(30):
-        made.epoch(score=index * 4, cycle=index * 4, lag_s=150, base_bpm=55)
-    made.index = 29
-    made.event(wire.LOOP, 30, 116, 100, wire.CYCLE)
-    path = keep(made.end().raw(), folder, night=7)
-    (reason,) = json.loads(run("why", path, "--json").stdout)
-    assert (reason["score"], reason["lag_s"], reason["stage"]) == (116, 150, "unscored")
-    assert "every 150 s" in run("why", path).output
 
 
 def test_why_says_so_where_nothing_happened(folder):

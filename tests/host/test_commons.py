@@ -81,7 +81,9 @@ def test_what_is_refused_is_named_with_why(folder):
     (folder / "b.dream").write_bytes(b"x" * (bundle.SIZE_MAX + 1))
     (folder / "c.dream").mkdir()
     os.mkfifo(folder / "d.dream")
-    (folder / "e.dream").symlink_to("/etc/passwd")
+    elsewhere = folder.parent / "elsewhere"
+    shared(folder.parent, "Somewhere else.", name="elsewhere")
+    (folder / "e.dream").symlink_to(elsewhere)
     shared(folder, name="f.dream")
     changed = (folder / "f.dream").read_bytes().replace(b"stair", b"chair")
     (folder / "f.dream").write_bytes(changed)

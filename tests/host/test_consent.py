@@ -47,7 +47,7 @@ def test_a_consent_needs_a_time(unix_s):
 
 
 def test_the_texts_promise_nothing():
-    text = consent.text()
+    text = " ".join(consent.KNOWN + consent.UNKNOWN)
     assert "Often this light does nothing." in text
     for sentence in re.split(r"(?<=[.])\s", text):
         if re.search(r"\b(wakes?|cures?|treats?|prevents?|stops nightmares|ends? a)\b", sentence):
@@ -57,7 +57,7 @@ def test_the_texts_promise_nothing():
 def test_the_texts_name_the_limits_of_the_firmware():
     from lamp import ramp, wake
 
-    text = consent.text()
+    text = " ".join(consent.KNOWN + consent.UNKNOWN)
     assert f"{wake.CEILING_LUX_X10 // 10} lux" in text
     assert f"{wake.EARLY_EPOCHS // 2} minutes of sleep" in text
     assert wake.RESCUES_MAX == 3 and "three times at most" in text

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from dreamlamp import dawnplan
 from dreamlamp.dawnplan import plan
+from dreamlamp.errors import DreamlampError
 from lamp import wire
 from lamp.dawn import Dawn
 
@@ -23,10 +25,10 @@ def walls(value):
 )
 def test_it_is_the_same_wall_time_on_both_sides_of_a_change(now):
     mornings = walls(plan(time(7, 0), BERLIN, now))
-    assert len(mornings) == 7
+    assert len(mornings) == 14
     assert {(m.hour, m.minute) for m in mornings} == {(7, 0)}
     assert len({m.utcoffset() for m in mornings}) == 2
-    assert len({m.date() for m in mornings}) == 7
+    assert len({m.date() for m in mornings}) == 14
 
 
 def test_it_begins_with_the_next_time_and_not_a_past_one():
@@ -44,7 +46,46 @@ def test_the_lamp_reads_it():
     assert dawn.feed(wire.Epoch(), 130) == 0
 
 
-@pytest.mark.parametrize("wrong", ({"level": 0}, {"level": 101}, {"window_min": 61}, {"days": 0}))
+@pytest.mark.parametrize(
+    "wrong",
+    ({"level": 0}, {"level": 101}, {"window_min": 61}, {"mornings": 0}, {"days": frozenset()}),
+)
 def test_what_no_dawn_can_be_is_refused(wrong):
     with pytest.raises(ValueError):
         plan(time(7), BERLIN, datetime.now(UTC), **wrong)
+
+
+def test_a_time_that_the_spring_skips_comes_as_much_after_the_jump():
+    now = datetime(2026, 3, 28, 20, tzinfo=UTC)
+    first = walls(plan(time(2, 30), BERLIN, now))[0]
+    assert (first.day, first.hour, first.minute) == (29, 3, 30)
+
+
+@pytest.mark.parametrize(
+    "text, wanted",
+    (("mon-fri", {0, 1, 2, 3, 4}), ("sat,sun", {5, 6}), ("fri-mon", {4, 5, 6, 0}), ("Wed", {2})),
+)
+def test_days_are_read_as_people_write_them(text, wanted):
+    assert dawnplan.weekdays(text) == wanted
+    now = datetime(2026, 11, 22, 21, tzinfo=UTC)
+    mornings = walls(plan(time(7), BERLIN, now, days=frozenset(wanted)))
+    assert {m.weekday() for m in mornings} == wanted and len(mornings) == 14
+
+
+@pytest.mark.parametrize("text", ("", "monday", "mon-", "8", "mon--fri"))
+def test_days_that_are_none_are_refused(text):
+    with pytest.raises(DreamlampError, match="mon-fri"):
+        dawnplan.weekdays(text)
+
+
+def test_a_wish_is_kept_for_each_lamp_until_it_is_taken_back(tmp_path):
+    wish = dawnplan.Wish("06:30", "mon-fri", 20, 50)
+    dawnplan.keep(tmp_path / "new", "3F2A", wish)
+    dawnplan.keep(tmp_path / "new", "0001", dawnplan.Wish("09:00"))
+    assert dawnplan.kept(tmp_path / "new", "3F2A") == wish
+    dawnplan.keep(tmp_path / "new", "3F2A", None)
+    assert dawnplan.kept(tmp_path / "new", "3F2A") is None
+    assert dawnplan.kept(tmp_path / "new", "0001").at == "09:00"
+    value = wish.plan(datetime.now().astimezone())
+    assert value[:2] == bytes((50, 20))
+    assert {(m.hour, m.minute) for m in dawnplan.deadlines(value)} == {(6, 30)}

@@ -13,6 +13,7 @@ from lamp.nightlog import NightLog
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "firmware" / "sim"), str(ROOT / "tests" / "both")]
+import fakes  # noqa: E402
 from flash import Flash, Sectors  # noqa: E402
 from pulse import light, steady  # noqa: E402
 
@@ -21,13 +22,11 @@ PULSE = [light(ms, steady(1000, PERIOD_S + 4)) for ms in range(2000, 2000 + PERI
 AIR = 300
 
 
-class Settings(dict):
+class Settings(fakes.Settings):
     broken = False
 
     def set(self, key, value):
-        if not self.broken:
-            self[key] = value
-        return not self.broken
+        return not self.broken and super().set(key, value)
 
 
 class Lamp:
@@ -44,7 +43,7 @@ class Lamp:
 
     def wear(self, minutes, finger=True):
         buf = array("i", [0] * 10)
-        for _ in range(minutes * 300):
+        for _ in range(int(minutes * 300)):
             for i in range(10):
                 buf[i] = PULSE[(self.samples + i) % len(PULSE)] if finger else AIR
             self.samples += 10
@@ -192,7 +191,7 @@ def test_every_end_of_light_leaves_none_behind():
     lamp.night.begin()
     lit(lamp)
     wake = lamp.night.mind.wake
-    lamp.night.set("mode", wire.ACT)
+    lamp.night.set_mode(wire.OFF)
     assert wake.tick(10**6) == 0 and lamp.night.mind.wake.tick(10**6) == 0
     lit(lamp)
     wake = lamp.night.mind.wake

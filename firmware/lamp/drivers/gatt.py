@@ -37,6 +37,7 @@ _REQUEST_MAX = const(64)
 _QUEUE = const(4)
 _MTU_WANTED = const(247)  # one notification fills one 251-byte link-layer packet
 _ATT_OVERHEAD = const(3)  # opcode and handle of a notification
+_STATUS = bytes((wire.STATUS,))  # who may ask for it may hear the heart
 _WAIT = const(-1)  # nothing to do until an event
 # One central at a time: who proves no bond must make room. Each stranger in a row halves the time
 # of the next, down to half a second, but for the addresses of bonds.
@@ -286,6 +287,8 @@ class Gatt:
         new = self.told >= 0
         first, self.told = (self.told if n > self.told else 0), n
         if not new or not self.known() or not self.settings.get("live", 0):
+            return
+        if not self.server.allowed(_STATUS):
             return
         out, count, total_ms = bytearray((0x10, 0)), 0, 0
         for i in range(max(0, min(first, n - _MEAN_OF)), n):

@@ -1,5 +1,6 @@
 """What the commands share: their options, and how they print for programs."""
 
+import asyncio
 import functools
 import json
 from pathlib import Path
@@ -16,11 +17,23 @@ where = click.option(
     envvar="DREAMLAMP_LIBRARY",
     help="Folder of nights; default: the platform's own place for such data.",
 )
+which_lamp = click.option("--lamp", help="Only the lamp of this name, for example 3F2A.")
 which = click.argument("night", default="last")
 
 
 def show_json(value) -> None:
     click.echo(json.dumps(value, indent=1, sort_keys=True))
+
+
+def on_the_lamp(name: str | None, do):
+    """Connect to the lamp called `name` (or the first heard) and return what `do(link)` does."""
+    from .. import link
+
+    async def talk():
+        async with link.connect(name) as line:
+            return await do(line)
+
+    return asyncio.run(talk())
 
 
 def choice(command):

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from .. import index, library, sealed, terminal
+from .. import because, index, library, sealed, terminal
 from .. import replay as replaying
 from .. import report as reporting
 from ..errors import DreamlampError
 from ..index import SORTS
-from ..summary import reasons, summarise
+from ..summary import summarise
 from ..terminal import err, out
 from .common import as_json, choice, show_json, where, which
 
@@ -70,7 +70,9 @@ def report(night: str, folder: Path | None, output: Path | None, as_json: bool) 
         raise DreamlampError(f"there is no folder {page.parent} for the page: make it first")
     held = library.read(path)
     hidden = output is None and sealed.locked(path.parent)
-    facts = summarise(held) if hidden else reporting.write(held, page)
+    both = because.arms_beside(path, held)
+    said = because.arms_sentence(both) if both else ""
+    facts = summarise(held) if hidden else reporting.write(held, page, arms=said)
     if as_json:
         show_json({**facts, "report": None if hidden else str(page)})
         return
@@ -101,24 +103,3 @@ def replay(night: str, folder: Path | None, as_json: bool) -> None:
             out.print(f"  {name}: {where_first}")
     if not verdict.ok:
         raise SystemExit(1)
-
-
-@click.command()
-@which
-@where
-@as_json
-def why(night: str, folder: Path | None, as_json: bool) -> None:
-    """Say on what figures each loop and each light of NIGHT was decided.
-
-    \b
-    dreamlamp why
-    dreamlamp why 12 --json
-    """
-    held = library.read(library.Library(folder).find(night))
-    found = reasons(held)
-    if as_json:
-        show_json(found)
-    elif not found:
-        out.print("The detector saw no loop, and the lamp stayed dark.")
-    for reason in [] if as_json else found:
-        out.print(terminal.reason(reason), soft_wrap=True)

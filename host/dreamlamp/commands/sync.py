@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from .. import library, terminal
+from .. import errands, library, terminal
 from .. import sync as syncing
 from ..terminal import err, out
 from .common import as_json, show_json, where
@@ -50,16 +50,19 @@ def sync(lamp: str | None, pair: bool, port: str | None, watch: bool, every: flo
         def progress(entry: syncing.Entry, have: int) -> None:
             told(str(entry.night), have / max(1, entry.length))
 
-        async def once() -> list[syncing.Result]:
+        async def once() -> tuple[list[syncing.Result], list[str]]:
             async with connect(lamp, pair, port) as line:
-                return await syncing.sync(line, held.folder, progress)
+                results = await syncing.sync(line, held.folder, progress)
+                return results, await errands.run(line, held)
 
-        results = asyncio.run(once())
+        results, done = asyncio.run(once())
     if as_json:
         show_json([figures(r) for r in results])
         return
     for r in results:
         out.print(f"night {r.night}: {r.state}, {r.fetched} bytes new")
+    for sentence in done:
+        out.print(sentence)
     now = f"Now: {held.typed('report')}"
     out.print(now if results else "The lamp has recorded no night yet.", soft_wrap=True)
 

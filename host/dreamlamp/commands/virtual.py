@@ -23,10 +23,26 @@ def heart_options(command):
         click.option("--bits", type=click.Choice(["64", "32"]), default="64", show_default=True,
                      help="Which MicroPython; 32 has the ESP32's small ints."),
         click.option("--mode", type=click.Choice(["observe", "act"]), default="observe",
-                     show_default=True, help="What the lamp may do."),
+                     show_default=True, help="What the lamp is set to do."),
+        click.option("--consent/--no-consent", default=None,
+                     help="Simulate a consent, without which the lamp refuses to act; "
+                     "default: in mode act if a loop is injected."),
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def settings_of(mode: str, loop: bool, consent: bool | None) -> dict:
+    """What the lamp is born with; says what of it is simulated."""
+    from .. import sim
+
+    given = (mode == "act" and loop) if consent is None else consent
+    held = sim.settings_for(mode, given)
+    for sentence in sim.simulated(held):
+        err.print(sentence, style="yellow")
+    if mode == "act" and not given:
+        err.print("There is no consent on this lamp: it will refuse to act.", style="yellow")
+    return held
 
 
 def heart_of(recording: Path | None, seed: int, loop: bool):
@@ -46,7 +62,7 @@ def heart_of(recording: Path | None, seed: int, loop: bool):
 @click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path),
               default=Path("build/night"), show_default=True, help="Where to work.")  # fmt: skip
 @as_json
-def night(recording, seed, loop, bits, mode, finger_off, power_cut, drop_link,
+def night(recording, seed, loop, bits, mode, consent, finger_off, power_cut, drop_link,
           full_flash, starts, ends, folder, as_json) -> None:  # fmt: skip
     """Let a whole night happen on a virtual lamp, fetch it, draw it, replay it.
 
@@ -54,19 +70,19 @@ def night(recording, seed, loop, bits, mode, finger_off, power_cut, drop_link,
 
     \b
     dreamlamp night --seed 4 --loop
+    dreamlamp night --loop --mode act --no-consent
     dreamlamp night --recording slp03.npz --power-cut 03:00 --finger-off 01:00-02:00
     """
     from .. import sim, wholenight
 
     heart = heart_of(recording, seed, loop)
     scenario = sim.Scenario(
-        seed=seed, bits=int(bits), settings=sim.settings_for(mode), starts=starts, ends=ends,
+        seed=seed, bits=int(bits), settings=settings_of(mode, loop, consent),
+        starts=starts, ends=ends,
         finger_off=[span_of(text) for text in finger_off],
         power_cuts=[power_cut_of(text) for text in power_cut], visit=bool(power_cut),
         full_flash=full_flash,
     )  # fmt: skip
-    if mode == "act":
-        err.print("mode act: the consent and ten earlier nights are simulated")
     for remark in heart.remarks():
         err.print(f"{heart.name}: {remark}")
     with terminal.bars({"night": "the night", "sync": "sync"}) as told:
@@ -117,7 +133,7 @@ def power_cut_of(text: str) -> tuple[float, float]:
 @heart_options
 @click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path),
               default=Path("build/sim"), show_default=True, help="Where it lives.")  # fmt: skip
-def sim(recording, seed, loop, bits, mode, folder) -> None:
+def sim(recording, seed, loop, bits, mode, consent, folder) -> None:
     """Start a virtual lamp to play with, in real time; Ctrl-C pulls its plug.
 
     It prints what to type in another terminal.
@@ -130,7 +146,8 @@ def sim(recording, seed, loop, bits, mode, folder) -> None:
     from ..air import Air
     from ..uart import Uart
 
-    scenario = virtual.Scenario(seed=seed, bits=int(bits), settings=virtual.settings_for(mode))
+    held = settings_of(mode, loop, consent)
+    scenario = virtual.Scenario(seed=seed, bits=int(bits), settings=held)
     heart = heart_of(recording, seed, loop)
     with virtual.claimed(folder, ".dreamlamp-sim"), Air() as air, asyncio.Runner() as runner:
         world = virtual.World(folder, heart, scenario)

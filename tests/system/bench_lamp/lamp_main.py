@@ -29,6 +29,17 @@ class Log:
             flags = wire.ENTRY_SYNCED if night in self.marked else 0
             yield night, len(self.held[night]), 0, flags, 1, 0
 
+    def nights(self):
+        return sorted(self.held)
+
+    def entry(self, night):
+        for entry in self.entries():
+            if entry[0] == night:
+                return entry
+
+    def hash_on(self, night):
+        return True
+
     def read(self, night, offset, buf):
         data = memoryview(self.held[night])[offset : offset + len(buf)]
         buf[: len(data)] = data
@@ -48,10 +59,14 @@ class Night:
     """The face of night.Night that server.py knows."""
 
     state, mode, level = wire.IDLE, wire.OBSERVE, 0
-    epoch = wire.Epoch()
+    last = (wire.R, 80, 612, 40, 97, 11)
+
+    def setting(self, key):
+        return getattr(self, key, 0)
 
     def set(self, key, value):
         setattr(self, key, value)
+        return True
 
     def sync_began(self):
         pass
@@ -66,6 +81,12 @@ class Night:
 class Clock:
     def now_s(self):
         return 77
+
+    def set(self, unix_s):
+        pass
+
+    def unix_s(self):
+        return 0
 
 
 class Settings:
