@@ -79,6 +79,11 @@ def lamp_pins(table: dict) -> str:
     return "".join(lines) + f"_DIVIDER_X100 = const({divider_x100(table)})  # of the supply\n"
 
 
+def checkup_pins(table: dict) -> str:
+    """The block of firmware/lamp/checkup.py, which reads a wire that the lamp itself does not."""
+    return f"_SENSOR_INT = const({table['signals']['PPG_INT'][table['reference']]})\n"
+
+
 def divider_x100(table: dict) -> int:
     """What the supply is divided by before VSENSE, x100."""
     above, below = (table["parts"][ref]["ohm"] for ref in ("R6", "R7"))
@@ -100,6 +105,7 @@ def blocks(table: dict) -> dict[tuple[Path, str], str]:
     guide = HERE / "README.md"
     made = {
         (Path("firmware/lamp/board.py"), "pins"): lamp_pins(table),
+        (Path("firmware/lamp/checkup.py"), "pins"): checkup_pins(table),
         (Path("firmware/sim/machine.py"), "pins"): simulator_pins(table),
         (guide, "budget"): budget.report(table, box.outside(table)),
         (guide, "inputs"): budget.sources(table),

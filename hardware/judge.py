@@ -176,7 +176,7 @@ def pictures(table: dict) -> list[str]:
         needed("kicad-cli", "sch", "export", "pdf", "-o", OUT / f"{made.key}.pdf", sheet)
         board = sheet.with_suffix(".kicad_pcb")
         if board.is_file():
-            size = ("-w", 700, "--height", 800, "--background", "opaque")
+            size = ("-w", 800, "--height", 800, "--zoom", 0.9, "--background", "opaque")
             needed("kicad-cli", "pcb", "render", *size, "-o", folder / f"{made.key}.png", board)
         wires = ROOT / f"hardware/wiring/{made.key}.yml"
         needed(Path(sys.executable).parent / "wireviz", "-f", "s", "-o", folder, wires)

@@ -14,6 +14,7 @@ AT_MM = (100.0, 60.0)  # of the origin on the sheet
 HEAD = 2  # steps kept free round a screw
 EDGE_TOP, EDGE_BOTTOM = -3, 4  # steps above the first pin and below the last
 VIA_MM, VIA_DRILL_MM = 0.8, 0.4
+SHORT = {"LAMP_LED": "LED-", "PPG_INT": "INT"}
 LAYERS = """(layers (0 "F.Cu" signal) (2 "B.Cu" signal) (1 "F.Mask" user) (3 "B.Mask" user)
 (5 "F.SilkS" user) (7 "B.SilkS" user) (25 "Edge.Cuts" user) (29 "B.CrtYd" user)
 (31 "F.CrtYd" user) (33 "B.Fab" user) (35 "F.Fab" user))"""
@@ -47,10 +48,14 @@ def _pads(made: Design, table: dict, ref: str) -> list[tuple[int, int]]:
     return [(i * pitch, 0) if way == "h" else (0, i * pitch) for i in range(len(pins))]
 
 
-def _text(kind: str, text: str, x: float, y: float, layer: str, tag: str, turn: int = 0) -> str:
+def _text(
+    kind: str, text: str, x: float, y: float, layer: str, tag: str, left: bool = False
+) -> str:
+    """A text in the middle of its place, or from its `left` end on."""
+    justify = " (justify left)" if left else ""
     return (
-        f"({kind} {quote(text)} (at {mm(x)} {mm(y)} {turn}) (layer {quote(layer)}) "
-        f"(uuid {quote(tag)}) (effects (font (size 1 1) (thickness 0.15))))"
+        f"({kind} {quote(text)} (at {mm(x)} {mm(y)} 0) (layer {quote(layer)}) "
+        f"(uuid {quote(tag)}) (effects (font (size 1 1) (thickness 0.15)){justify}))"
     )
 
 
@@ -61,12 +66,17 @@ def footprint(made: Design, table: dict, ref: str, nets: dict[str, int] | None =
     name = lib_name(made, ref)
     wide, high = max(x for x, _ in pads), max(y for _, y in pads)
     at, rim = (wide / 2, 0.0), 1.2
+    value, value_on = (wide / 2, 1.5), "F.Fab"
     if ref == "U1":
-        at = (wide / 2, 1.0)
+        at = (wide / 2, high - 1)
     elif high:
         at = (0.0, -2.2)
-    elif wide / max(1, len(pads) - 1) < 5:
-        at = (wide / 2, -2.2)
+    elif made.parts[ref].get("kind") == "resistor":
+        at, value, value_on = (wide * 0.24, 0.0), (wide * 0.41, 0.0), "F.SilkS"
+    elif len(pads) > 2:
+        at, value, value_on = (wide / 2, -2.2), (wide + 1.4, 0.0), "F.SilkS"
+    else:
+        value, value_on = (wide + 1.4, 0.0), "F.SilkS"
     tag = (made.key, "pcb", ref)
     lines = [f"(footprint {quote('dreamlamp:' + name if nets else name)}"]
     if nets:
@@ -75,12 +85,12 @@ def footprint(made: Design, table: dict, ref: str, nets: dict[str, int] | None =
         lines.append(f"(at {mm(AT_MM[0] + x * grid)} {mm(AT_MM[1] + y * grid)})")
     else:
         lines.append('(version 20241229) (generator "dreamlamp") (layer "F.Cu")')
-    for key, value, layer, dy in (
-        ("Reference", ref if nets else "REF**", "F.SilkS", 0.0),
-        ("Value", made.parts[ref]["name"], "F.Fab", 1.5),
+    for key, words, layer, (x, y), left in (
+        ("Reference", ref if nets else "REF**", "F.SilkS", at, False),
+        ("Value", made.parts[ref]["name"], value_on, value, True),
     ):
-        text = _text("property", key, at[0], at[1] + dy, layer, name_uuid(*tag, key))
-        lines.append(text.replace(quote(key), f"{quote(key)} {quote(value)}", 1))
+        text = _text("property", key, x, y, layer, name_uuid(*tag, key), left)
+        lines.append(text.replace(quote(key), f"{quote(key)} {quote(words)}", 1))
     if nets:
         lines.append(f"(path {quote('/' + name_uuid(made.key, ref))})")
         lines.append(f'(sheetname "/") (sheetfile {quote(made.key + ".kicad_sch")})')
@@ -240,17 +250,15 @@ def _names(made: Design, table: dict) -> list[str]:
         x, y_mm = AT_MM[0] + 10 * grid, AT_MM[1] + y * grid
         lines.append(_text("gr_text", text, x, y_mm, "F.SilkS", name_uuid(made.key, text)))
     for ref in footprints(made, table):
-        if not ref.startswith("J"):
+        if ref[0] not in "JQ":
             continue
         x, y = table["carrier"]["place"][ref][:2]
         for pin, (dx, dy) in zip(made.of(ref), _pads(made, table, ref), strict=True):
-            text = _text(
-                "gr_text",
-                pin.net.replace("LAMP_LED", "LED-").replace("PPG_INT", "INT"),
-                AT_MM[0] + (x + dx) * grid + 1.4,
-                AT_MM[1] + (y + dy) * grid,
-                "F.SilkS",
-                name_uuid(made.key, "name", ref, pin.number),
-            )
-            lines.append(text.replace("(thickness 0.15)))", "(thickness 0.15)) (justify left))"))
+            x_mm, y_mm = AT_MM[0] + (x + dx) * grid, AT_MM[1] + (y + dy) * grid
+            tag = name_uuid(made.key, "name", ref, pin.number)
+            if ref[0] == "Q":
+                lines.append(_text("gr_text", pin.name, x_mm, y_mm + 1.7, "F.SilkS", tag))
+                continue
+            words = SHORT.get(pin.net, pin.net)
+            lines.append(_text("gr_text", words, x_mm + 1.4, y_mm, "F.SilkS", tag, left=True))
     return lines

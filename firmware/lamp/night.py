@@ -27,7 +27,7 @@ _FRESH_S = const(6 * 3600)  # a night begun sooner after another has the same re
 _POWER_ON = const(1)  # reset cause: nobody knows for how long the lamp was off
 _RETURN_EPOCHS = const(2)  # whose night was cut has the finger on when power comes back
 _HOUR_S = const(3600)
-_POLL_MS = const(240)  # the sensor's FIFO holds 640 ms
+_POLL_MS = const(160)  # the sensor's FIFO holds 640 ms; a flash erase and an epoch come on top
 
 
 class Night:
@@ -356,12 +356,15 @@ class Night:
 
     def _keep_account(self):
         """Rescues and light spent tonight outlive a reset; what cannot be kept is not spent."""
-        wake, born = self.mind.wake, self.mind.born
-        for key, value in (("rescues", wake.rescues), ("spent", wake.spent)):
-            if value != born[key]:
-                born[key] = value
-                if not self.settings.set(key, value):
-                    wake.off(self.now_s)
+        self._keep("rescues", self.mind.wake.rescues)
+        self._keep("spent", self.mind.wake.spent)
+
+    def _keep(self, key, value):
+        born = self.mind.born
+        if value != born[key]:
+            born[key] = value
+            if not self.settings.set(key, value):
+                self.mind.wake.off(self.now_s)
 
     def sync_began(self):
         """A host fetches: the open night says so, for whoever asks later who was there."""

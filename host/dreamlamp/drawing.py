@@ -7,6 +7,7 @@ exists once and is put in as `var(--name)`, so that the paper has other colours 
 
 import io
 import re
+from functools import partial
 from itertools import groupby
 
 import matplotlib as mpl
@@ -31,16 +32,17 @@ WIDE = 30.0  # epochs further apart than this, in s, are not joined by a line
 
 def panels(night: Night) -> dict[str, str]:
     """SVG text of each panel: worn, stages, heart, score and, if it shone, lamp."""
-    with mpl.rc_context({"svg.hashsalt": "dreamlamp", "path.simplify_threshold": 0.2}):
-        drawn = {
-            "worn": _draw(_worn, night, (0, 1)),
-            "stages": _draw(_stages, night, (-0.12, 3.92)),
-            "heart": _draw(_heart, night, heart_range(night)),
-            "score": _draw(_score, night, score_range(night)),
-        }
-        if night.epochs["light"].any():
-            drawn["lamp"] = _draw(_lamp, night, (0, lamp_top(night)))
-    return drawn
+    ranges = {
+        _worn: (0, 1), _stages: (-0.12, 3.92), _heart: heart_range(night),
+        _score: score_range(night),
+    }  # fmt: skip
+    if night.epochs["light"].any():
+        ranges[_lamp] = (0, lamp_top(night))
+    width = (0, max(night.length_s, 1))
+    return {
+        paint.__name__[1:]: picture(paint.__name__, partial(paint, night=night), width, height)
+        for paint, height in ranges.items()
+    }
 
 
 def heart_range(night: Night) -> tuple[float, float]:
@@ -64,18 +66,20 @@ def _good(night: Night) -> np.ndarray:
     return (night.epochs["quality"] >= GOOD) & (night.epochs["hr_bpm_x10"] > 0)
 
 
-def _draw(paint, night: Night, y_range) -> str:
+def picture(name: str, paint, x_range, y_range) -> str:
+    """SVG of what `paint(axes)` draws; `name` keeps its ids apart from other pictures'."""
     figure = Figure(figsize=(10, 2))
     FigureCanvasSVG(figure)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
-    axes.set_xlim(0, max(night.length_s, 1))
+    axes.set_xlim(*x_range)
     axes.set_ylim(*y_range)
-    paint(axes, night)
+    paint(axes)
     out = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    figure.savefig(out, format="svg", transparent=True, metadata=nothing)
-    return _for_the_page(out.getvalue(), paint.__name__)
+    with mpl.rc_context({"svg.hashsalt": "dreamlamp", "path.simplify_threshold": 0.2}):
+        figure.savefig(out, format="svg", transparent=True, metadata=nothing)
+    return _for_the_page(out.getvalue(), name)
 
 
 def _for_the_page(svg: str, name: str) -> str:
@@ -90,7 +94,7 @@ def _for_the_page(svg: str, name: str) -> str:
     return re.sub(r"\n\s*", "\n", svg)
 
 
-def _blocks(axes, boxes, colour: str, alpha: float = 1.0) -> None:
+def blocks(axes, boxes, colour: str, alpha: float = 1.0) -> None:
     """Filled rectangles (x0, x1, y0, y1) of one colour."""
     shapes = [[(x0, y0), (x0, y1), (x1, y1), (x1, y0)] for x0, x1, y0, y1 in boxes]
     axes.add_collection(
@@ -103,7 +107,7 @@ def _worn(axes, night: Night) -> None:
     worn = (flags & wire.F_WORN) > 0
     kind = np.where(~worn, "gone", np.where(quality >= GOOD, "line", "weak"))
     for colour in ("gone", "weak", "line"):
-        _blocks(axes, [(*run, 0, 1) for run in _runs(night, kind == colour)], colour)
+        blocks(axes, [(*run, 0, 1) for run in _runs(night, kind == colour)], colour)
 
 
 def _runs(night: Night, wanted: np.ndarray) -> list[tuple[float, float]]:
@@ -125,7 +129,7 @@ def _stages(axes, night: Night) -> None:
         row = ROWS[stage]
         runs = _runs(night, (stages == stage) & (level == depth))
         boxes = [(start, end, row, row + 0.8) for start, end in runs]
-        _blocks(axes, boxes, STAGE_COLOURS[stage], LEVELS[depth])
+        blocks(axes, boxes, STAGE_COLOURS[stage], LEVELS[depth])
     other = reference(night)
     if other is not None:
         _others_line(axes, night, other)
@@ -180,7 +184,7 @@ def _score(axes, night: Night) -> None:
     score = night.epochs["score"].astype(float)
     at = night.seconds + wire.EPOCH_S / 2
     gate = (night.epochs["flags"] & wire.F_GATE) > 0
-    _blocks(axes, [(*run, 0, axes.get_ylim()[1]) for run in _runs(night, gate)], "score", 0.09)
+    blocks(axes, [(*run, 0, axes.get_ylim()[1]) for run in _runs(night, gate)], "score", 0.09)
     axes.plot([0, night.length_s], [100, 100], color=COLOURS["score"], lw=1, dashes=(4, 3))
     for part in _unbroken(at):
         over = np.maximum(score[part], 100)
@@ -191,4 +195,4 @@ def _score(axes, night: Night) -> None:
 def _lamp(axes, night: Night) -> None:
     boxes = [(s, s + wire.EPOCH_S, 0, level)
              for s, level in zip(night.seconds, night.epochs["light"]) if level]  # fmt: skip
-    _blocks(axes, boxes, "lamp")
+    blocks(axes, boxes, "lamp")

@@ -25,11 +25,12 @@ from lamp import wire
 from . import __version__, library, sealed
 from .errors import DreamlampError
 from .nights import Night
+from .regularity import ASLEEP, NO_SLEEP, UNKNOWN
 from .sleepstats import SLEEP
 from .summary import summarise
 
 FILE = "index.sqlite"
-SCHEMA = f"2/{__version__}"  # its first part grows with every change of what is kept
+SCHEMA = f"3/{__version__}"  # its first part grows with every change of what is kept
 MANY = 64  # nights to read from which on more than one processor pays
 WAIT_S = 30  # for another program that writes the index
 NOON_S = 12 * 3600  # the day of a night is that of its evening: it changes at noon
@@ -37,12 +38,12 @@ COLUMNS = (
     "name TEXT PRIMARY KEY", "person TEXT", "stamp TEXT", "began REAL", "day TEXT", "week TEXT",
     "began_at TEXT", "length_min REAL", "recorded_min REAL", "worn_min REAL", "good_min REAL",
     "tst REAL", "sol REAL", "waso REAL", "se REAL", "rem REAL", "n3 REAL", "lat_rem REAL",
-    "mean_bpm REAL", "rmssd_ms REAL", "loops INTEGER", "rescues INTEGER", "light_min REAL",
-    "ended_by TEXT", "mode TEXT", "source TEXT", "lamp TEXT", "origin TEXT", "error TEXT",
+    "mean_bpm REAL", "rmssd_ms REAL", "cyclic REAL", "loops INTEGER", "rescues INTEGER",
+    "light_min REAL", "ended_by TEXT", "mode TEXT", "source TEXT", "lamp TEXT", "origin TEXT",
+    "error TEXT",
 )  # fmt: skip
 NAMES = tuple(column.split()[0] for column in COLUMNS)
 SORTS = ("began", "name", "worn_min", "tst", "rem", "n3", "waso", "mean_bpm", "loops")
-NO_SLEEP, ASLEEP, UNKNOWN = 0, 1, 2  # a byte of `sleep` each 30 s
 
 Told = Callable[[str, float], None]
 
@@ -262,6 +263,7 @@ def _row(job: tuple[str, str, Path]) -> tuple[tuple, tuple]:
         "name": name, "person": person, "stamp": stamp, "error": None,
         "began_at": facts["began"], "ended_by": facts["end_reason"],
         **_when(facts["began"]),
+        "cyclic": facts["breathing"]["cyclic_percent"],
         "loops": len(facts["loops"]),
         "rescues": sum(e["name"] == "rescue" for e in facts["events"]),
         "source": facts["source"].get("heart", "lamp"),

@@ -120,7 +120,11 @@ def number(path: Path) -> int:
 
 def read(path: Path) -> Night:
     """The night in `path`, with the note beside it if there is one."""
-    note, raw = read_note(path), sealed.read(path)
+    return made_of(path, sealed.read(path), read_note(path))
+
+
+def made_of(path: Path, raw: bytes, note: dict) -> Night:
+    """The night whose file `path` holds the bytes `raw` beside `note`; touches no disk."""
     if note and hashlib.sha256(raw).hexdigest() != note["sha256"]:
         raise DreamlampError(f"{path}: the bytes are not those that were fetched; sync it again")
     night = decode(raw, number(path), note)

@@ -79,3 +79,31 @@ dl{grid-template-columns:repeat(8,1fr);gap:1mm 2mm}dd{font-size:11pt}dt{font-siz
 .shares{margin-top:1.5mm;grid-template-columns:repeat(3,1fr);gap:2mm}
 .share{grid-template-columns:auto auto auto}li{padding:.5mm 0}footer{margin-top:3mm}}
 """
+
+WEEKS = """
+.weeks{--row:.8rem;--most:60rem}.raster{padding-left:3.4rem}
+.raster .box{border-radius:.3rem;overflow:visible}.raster svg{shape-rendering:crispEdges}
+.key{display:inline-block;width:.7rem;height:.7rem;border-radius:.15rem;margin:0 .3rem 0 .8rem}
+.day{position:absolute;left:-3.4rem;font-size:.7rem;line-height:1;color:var(--soft)}
+.top,.foot{position:absolute;left:.4rem;font-size:.66rem;color:var(--soft);
+text-shadow:0 0 .25rem var(--card),0 0 .1rem var(--card)}.top{top:.15rem}
+.foot{bottom:.15rem}
+.said{display:grid;gap:1.1rem}.said h2{margin-bottom:0}
+h3{font-size:.95rem;font-weight:600}.said p{max-width:44rem}.said .small{margin-top:.2rem}
+.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(16rem,1fr));gap:1rem 1.4rem}
+.trend .box{height:5.5rem}.trend .small{margin-top:.3rem}.trend figcaption{min-height:2.6em}
+.trend figcaption span{display:block}.trend svg path{stroke-linecap:round}
+table{border-collapse:collapse;width:100%;max-width:44rem;font-size:.88rem}
+th{font-weight:400;color:var(--soft);font-size:.75rem}
+th,td{text-align:right;padding:.3rem .4rem;border-top:1px solid var(--edge);white-space:nowrap}
+th{border:0}th:first-child,td:first-child{text-align:left;padding-left:0}
+@media(max-width:34rem){th,td{padding:.3rem .2rem;font-size:.78rem}}
+@media print{.weeks{--row:2mm;--most:50mm}.said{grid-template-columns:1fr 1fr;gap:1.5mm 6mm}
+.said h2{grid-column:1/-1}h3{font-size:8.5pt}.said p{font-size:7.5pt}
+.weeks .small{font-size:6.6pt;line-height:1.3;margin:0}
+.weeks .plain p{font-size:8.5pt;margin:0}
+.grid{grid-template-columns:repeat(3,1fr);gap:1mm 4mm}.trend .box{height:11mm}
+.trend figcaption{min-height:0}table{font-size:7pt;line-height:1.15}
+th,td{padding:.3mm 1mm}.weeks footer{font-size:6.5pt;margin-top:2mm;padding-top:1mm}
+.weeks section{margin-top:2.5mm}}
+"""

@@ -130,21 +130,21 @@ class _Space:
 
 def _spaces(trees: Iterable[ast.Module]) -> list[_Space]:
     """Each file's global names, and those that tracebacks tell apart; the names of each class."""
-    spaces, classes = [], {}
+    spaces: list[_Space] = []
+    classes: list[tuple[ast.ClassDef, _Space]] = []
     for tree in trees:
         spaces += [_Space(_bound(tree), _words(tree)), _Space(defined(tree), set())]
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
                 names = _bound(node) | {attr for n in ast.walk(node) if (attr := _of_self(n))}
                 near = {n.id for n in _near(node) if isinstance(n, ast.Name)}
-                classes[node.name] = _Space(names, near - names), node.bases
-    for space, bases in classes.values():
-        for base in map(ast.unparse, bases):
-            if base in classes:
-                space.names |= classes[base][0].names
-            else:
-                space.taken |= set(dir(vars(builtins)[base]))
-    return spaces + [space for space, _ in classes.values()]
+                classes.append((node, _Space(names, near - names)))
+    for node, space in classes:
+        for base in map(ast.unparse, node.bases):
+            bases = [other for its, other in classes if its.name == base]
+            space.names |= set().union(*(other.names for other in bases))
+            space.taken |= set() if bases else set(dir(vars(builtins)[base]))
+    return spaces + [space for _, space in classes]
 
 
 def _of_self(node: ast.AST) -> str | None:

@@ -24,13 +24,11 @@ from typing import IO
 import numpy as np
 from lamp import names, wire
 
-from . import build, stored
+from . import build, places, stored
 from .errors import DreamlampError
 from .recordings import Recording
 from .uart import Uart
 
-ROOT = Path(__file__).resolve().parents[2]
-SIMULATOR = ROOT / "firmware" / "sim"
 # What the ESP32 leaves (DESIGN.md, RAM), words of 64 bits being twice as long; the simulator's own
 # share comes on top.
 HEAP_KB = {32: 96, 64: 192}
@@ -65,6 +63,7 @@ class Scenario:
     power_cuts: list[tuple[float, float]] = field(default_factory=list)  # (when, how long)
     visit: bool = False  # a host sets the clock in the evening
     full_flash: bool = False  # of earlier nights that no host ever fetched
+    costs: dict = field(default_factory=dict)  # what else world.json says (DESIGN.md)
     besieged: bool = False  # a stranger takes the lamp's connection whenever it is offered
     presses: list[tuple[float, float]] = field(
         default_factory=list
@@ -149,6 +148,7 @@ class World:
             "outside": ["127.0.0.1", port],
             "realtime": realtime,
             "events": self.events(),
+            **self.scenario.costs,
         }
         if not realtime:
             spec["fast_until_s"] = self.fast_until_s
@@ -174,7 +174,7 @@ class World:
 
 def _fill(flash: Path) -> int:
     """Fill the lamp's flash but for a few sectors; return how many nights are on it."""
-    fill = [sys.executable, str(SIMULATOR / "fill.py"), str(flash), str(FREE_SECTORS)]
+    fill = [sys.executable, str(places.simulator() / "fill.py"), str(flash), str(FREE_SECTORS)]
     done = subprocess.run(fill, capture_output=True, text=True, check=True)
     return int(done.stdout.split()[0])
 
@@ -276,7 +276,8 @@ class Lamp:
         return self.world_s + time.monotonic() - self.heard_s
 
     def last_words(self) -> str:
-        return " / ".join(self.said[-6:]) or "it said nothing"
+        plain = build.squeezed().explain("\n".join(self.said[-6:]))
+        return plain.replace("\n", " / ") or "it said nothing"
 
     def _keep(self) -> None:
         status = CUT
@@ -341,14 +342,12 @@ class Lamp:
 def command(world: World) -> list[str]:
     """How the lamp's process is started."""
     bits = world.scenario.bits
-    sys.path.insert(0, str(ROOT))
-    from tools import micropython
-
+    micropython = places.micropython()
     try:
         found = micropython.find(bits)
     except micropython.Missing as error:
         raise DreamlampError(str(error)) from None
-    made = build.compiled(bits, ROOT / "build" / "firmware", SIMULATOR)
+    made = build.compiled(bits, places.built(), places.simulator())
     start = str(made / "sim" / "start.py")
     share = subprocess.run([*found, start, "--share"], capture_output=True, text=True)
     if not share.stdout.strip().isdigit():

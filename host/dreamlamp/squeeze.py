@@ -32,7 +32,7 @@ _FOLD = {
 
 @dataclass
 class Squeezed:
-    """`files`: path to source. `names`: path to {short: long} of its functions and classes."""
+    """`files`: path to source. `names`: module to {short: long} of its functions and classes."""
 
     files: dict[str, str]
     names: dict[str, dict[str, str]]
@@ -43,10 +43,10 @@ class Squeezed:
         """The traceback of a lamp with this firmware, in the sources' own names."""
 
         def line(found: re.Match) -> str:
-            long = self.names.get(found["path"], {})
+            long = self.names.get(found["module"], {})
             return found["head"] + long.get(found["name"], found["name"])
 
-        pattern = r'(?P<head>File "lamp/(?P<path>[\w/]+\.py)".* in )(?P<name>\w+)'
+        pattern = r'(?P<head>File "(?P<module>\w+)", .*in )(?P<name>\w+)'
         return re.sub(pattern, line, traceback)
 
     def speak(self, script: str) -> str:
@@ -72,7 +72,7 @@ def squeeze(sources: dict[str, str]) -> Squeezed:
     trees = {dotted: module.tree for dotted, module in modules.items()}
     short = shortnames.choose(trees)
     names = {
-        paths[dotted]: {short.get(name, name): name for name in shortnames.defined(tree)}
+        dotted.split(".")[-1]: {short.get(name, name): name for name in shortnames.defined(tree)}
         for dotted, tree in trees.items()
     }
     kept = shortnames.keywords(trees.values())

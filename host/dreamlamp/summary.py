@@ -11,6 +11,7 @@ import numpy as np
 from lamp import names, wire
 
 from . import clocks
+from .breathing import cyclic_percent
 from .nights import Boot, Night
 from .sleepstats import statistics
 
@@ -49,6 +50,7 @@ def summarise(night: Night) -> dict:
         "holes": holes(night),
         "statistics": statistics(night.stages),
         "heart": _heart(epochs, good),
+        "breathing": {"cyclic_percent": cyclic_percent(night)},
         "loops": [_event(night, e) for e in night.events if e.code in SEEN],
         "events": [_event(night, e) for e in night.events],
         "light_max": int(epochs["light"].max(initial=0)),

@@ -32,6 +32,12 @@ def duration(minutes: float | None) -> str:
     return f"{whole // 60} h {whole % 60:02d} min" if whole >= 60 else f"{whole} min"
 
 
+def clock(after_noon_h: float) -> str:
+    """HH:MM of so many hours after noon."""
+    minutes = round((12 + after_noon_h) * 60) % (24 * 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
 def moment(facts: dict, second: float) -> str:
     """A time of the night as the clock shows it, or as time into the night."""
     if facts["began"]:

@@ -25,11 +25,12 @@ class Night:
         self.asked = []
         self.fetches = 0
 
-    def examine(self, server, part, out):
-        return 0
-
     def sync_began(self):
         self.fetches += 1
+
+    def examine(self, server, part, out):
+        out[0] = part
+        return 1
 
     def setting(self, key):
         return getattr(self, key, 0)
@@ -74,3 +75,24 @@ class Clock:
 
     def unix_s(self):
         return self.date
+
+
+class Memory:
+    """A file of `n` erased bytes that can be filled again; io.BytesIO holds its bytes twice."""
+
+    def __init__(self, n):
+        self.bytes, self.at = bytearray(n), 0
+        for i in range(n):
+            self.bytes[i] = 0xFF
+
+    def seek(self, at):
+        self.at = at
+
+    def readinto(self, buf):
+        buf[:] = self.bytes[self.at : self.at + len(buf)]
+
+    def write(self, data):
+        self.bytes[self.at : self.at + len(data)] = data
+
+    def flush(self):
+        pass

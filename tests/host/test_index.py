@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from dreamlamp import cli, index, library, sealed
 from dreamlamp.index import Wanted
+from dreamlamp.journal import Journal
 from dreamlamp.library import Library
 from lamp import wire
 from nightmaker import CODES, Maker, keep
@@ -187,3 +188,14 @@ def test_no_page_in_the_clear_is_left_beside_a_sealed_night(folder, monkeypatch)
     assert done.exit_code == 0 and "locked" in done.output and not list(folder.glob("*.html"))
     assert run("report", "2", "-o", str(folder / "x.html")).exit_code == 0
     assert (folder / "x.html").exists()
+
+
+def test_a_dream_keeps_its_words_and_loses_the_trace_of_a_deleted_night(folder):
+    book = Journal(folder)
+    trace = {"from_s": 0, "hr_bpm_x10": [580], "score": [120]}
+    book.add("I fell.", night="3F2A-00002", event={"name": "loop"}, trace=trace)
+    book.add("I flew.", night="3F2A-00001", event={"name": "loop"}, trace=trace)
+    done = CliRunner().invoke(cli.main, ["delete", "2", "--yes", "--library", str(folder)])
+    assert done.exit_code == 0 and "its trace in 1 dreams" in done.output
+    left = {dream.text: dream.trace for dream in book.all()}
+    assert left == {"I fell.": None, "I flew.": trace}

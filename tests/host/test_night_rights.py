@@ -238,6 +238,8 @@ def test_status_has_the_last_whole_epoch_while_the_next_is_measured():
     lamp.wear(3.25)
     _, _, rate_x10, _, quality, index = lamp.night.last
     assert 400 < rate_x10 < 1000 and quality > 50 and index == lamp.night.epoch.index - 1
+
+
 class Bedside:
     """A board that shows its light, whose button is struck when told; stops after `ticks`."""
 

@@ -10,7 +10,9 @@ from dreamlamp.errors import DreamlampError
 from dreamlamp.library import Library, NoSuchNight
 from dreamlamp.sleepstats import statistics
 from dreamlamp.summary import summarise
-from lamp import wire
+from hypothesis import given
+from hypothesis import strategies as st
+from lamp import heart, wire
 from nightmaker import CODES, Maker, keep
 
 
@@ -237,3 +239,18 @@ def test_a_lamp_that_came_back_twice_before_an_epoch_was_over_was_away_once():
         made.boot(wire.BOOT, boot=boot, second=20)
     (hole,) = summarise(nights.decode(made.epoch().end().raw(), 7))["holes"]
     assert hole["from_s"] == 60 and "unknown" in hole["why"]
+
+
+beat = st.tuples(st.integers(0, 3000), st.sampled_from([wire.NN, wire.ARTEFACT, wire.FIRST]))
+
+
+@given(st.lists(beat, max_size=100))
+def test_the_rates_of_a_read_epoch_are_those_that_heart_makes_of_its_beats(intervals):
+    beats, ours, lamps = nights.Beats(), wire.Epoch(), wire.Epoch()
+    beats.n = len(intervals)
+    for i, (ibi, flag) in enumerate(intervals):
+        beats.ibi_ms[i], beats.flag[i] = ibi, flag
+    nights._measure(beats, ours)
+    heart.summarise(beats, lamps)
+    for name in ("hr_bpm_x10", "rmssd_ms", "beats"):
+        assert getattr(ours, name) == getattr(lamps, name), name

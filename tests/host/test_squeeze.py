@@ -163,8 +163,8 @@ def test_reaching_a_name_by_its_letters_is_refused():
 
 def test_a_traceback_is_turned_back():
     made = build.squeezed()
-    short = {long: new for new, long in made.names["heart.py"].items()}
-    said = f'  File "lamp/heart.py", line 1, in {short["summarise"]}\nValueError: x'
+    short = {long: new for new, long in made.names["heart"].items()}
+    said = f'  File "heart", line 1, in {short["summarise"]}\nValueError: x'
     assert "in summarise\n" in made.explain(said)
     assert short["summarise"] != "summarise"
 

@@ -4,8 +4,8 @@ import asyncio
 
 import click
 
+from .. import bringup, terminal
 from .. import doctor as checks
-from .. import terminal
 from ..terminal import out
 from .common import as_json, show_json
 from .sync import connect
@@ -14,17 +14,23 @@ from .sync import connect
 @click.command()
 @click.option("--lamp", help="Only the lamp of this name, for example 3F2A.")
 @click.option("--port", metavar="PORT", help="By its cable: a serial device, or pyserial's URL.")
+@click.option("--wiring", is_flag=True, help="By its cable, below the firmware: a finger on it!")
 @as_json
-def doctor(lamp: str | None, port: str | None, as_json: bool) -> None:
+def doctor(lamp: str | None, port: str | None, wiring: bool, as_json: bool) -> None:
     """Ask the lamp how it is, and say what to do about what is wrong.
 
-    A night that is being recorded goes on; its sensor is then left alone. Exit status 1 if
-    something is bad, 0 with mere warnings.
+    A night that is being recorded goes on; its sensor is then left alone. With --wiring, for one
+    just built, the lamp is stopped for half a minute, every wire is looked at, and it starts anew.
+    Exit status 1 if something is bad, 0 with mere warnings.
 
     \b
     dreamlamp doctor
     dreamlamp doctor --port /dev/ttyUSB0
+    dreamlamp doctor --wiring
     """
+    if wiring:
+        _wiring(port, as_json)
+        return
 
     async def ask():
         async with connect(lamp, False, port) as line:
@@ -48,4 +54,31 @@ def doctor(lamp: str | None, port: str | None, as_json: bool) -> None:
     else:
         out.print(terminal.checkup(name, checks.words(facts.system), findings))
     if any(f.state == checks.BAD for f in findings):
+        raise SystemExit(1)
+
+
+def _wiring(port: str | None, as_json: bool) -> None:
+    """The checks of the build guide (hardware/README.md), at the board's own prompt."""
+    from .. import remote
+
+    port = port or remote.find_port()
+    with remote.connect(port) as board, terminal.bars({}) as told:
+        found = bringup.checks(board.run, told)
+        board.reset()
+    if as_json:
+        show_json({"port": port, "checks": [check.as_json() for check in found]})
+    else:
+        states = {True: checks.FINE, False: checks.BAD, None: checks.CURIOUS}
+        rows = [
+            checks.Finding(
+                "wiring",
+                check.name,
+                states[check.ok],
+                check.reading if check.ok else f"{check.reading}; wanted: {check.expected}",
+                check.advice,
+            )
+            for check in found
+        ]
+        out.print(terminal.checkup(port, {}, rows))
+    if any(check.ok is False for check in found):
         raise SystemExit(1)

@@ -1,5 +1,6 @@
 """What comes into the library and goes out of it by hand."""
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from .common import as_json, show_json, where
 def delete(night: str, folder: Path | None, yes: bool, as_json: bool) -> None:
     """Delete NIGHT for good: its file, its note, its page and its row in the index.
 
+    A dream in the journal that was started from it keeps its words and loses the heart's trace.
     The lamp is told to delete it, too, at the next sync. What you exported or copied elsewhere
     stays where you put it.
 
@@ -26,18 +28,26 @@ def delete(night: str, folder: Path | None, yes: bool, as_json: bool) -> None:
     dreamlamp delete 12
     dreamlamp delete anna@3F2A-00012 --yes
     """
+    from ..journal import Journal
+
     path = library.Library(folder).find(night)
     held, name = library.Library(path.parent), path.stem
     files = ", ".join(file.name for file in library.belongings(path))
+    book = Journal(held.folder)
+    dreams = [dream for dream in book.all() if dream.night == name and dream.trace]
+    what = f"{name} ({files})" + (f" and its trace in {len(dreams)} dreams" if dreams else "")
     if not yes:
-        click.confirm(f"Delete {name} ({files}) for good?", abort=True, err=True)
+        click.confirm(f"Delete {what} for good?", abort=True, err=True)
+    for dream in dreams:
+        book.keep(replace(dream, event=None, trace=None))
     gone = library.delete(path)
     with index.opened(held) as known:
         known.forget(name)
     if as_json:
-        show_json({"night": name, "deleted": [str(file) for file in gone]})
+        deleted = [str(file) for file in gone]
+        show_json({"night": name, "deleted": deleted, "traces": [d.id for d in dreams]})
     else:
-        out.print(f"deleted {name}: {files}", soft_wrap=True)
+        out.print(f"deleted {what}", soft_wrap=True)
         if name in held.forgotten():
             out.print("The lamp may hold it still: the next sync deletes it there, too.")
 
