@@ -110,3 +110,8 @@ def test_the_dialogue_asks_about_each_word_and_shows_all_of_it_before(
     for path in made:
         read = bundle.read(path.read_bytes())
         assert read.dream == {"text": text} and read.licence == "CC0-1.0"
+
+
+def test_an_event_that_the_night_has_not_is_refused_and_no_entry_kept(folder):
+    done = run("journal", "add", "Where?", "--event", "99", "--library", folder)
+    assert done.exit_code == 1 and "why 3F2A-00007" in done.stderr and Journal(folder).all() == []

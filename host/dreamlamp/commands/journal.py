@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from .. import because, library, rescript, terminal
 from .. import journal as keeping
-from .. import library, rescript, terminal
 from ..errors import DreamlampError
 from ..terminal import err, out
 from .common import as_json, show_json, where
@@ -47,7 +47,7 @@ def journal() -> None:
 @click.argument("text", required=False)
 @said
 @click.option("--night", help="The night it belongs to: last, its number, a part of its name.")
-@click.option("--event", type=int, metavar="N", help="Begin from event N of the night (`why`).")
+@click.option("--event", type=int, metavar="N", help="Begin from event N, as `why` counts them.")
 @click.option("--again", metavar="DREAM", help="The same dream as this earlier entry.")
 @where
 @as_json
@@ -64,7 +64,13 @@ def add(text, tags, mood, vividness, lucidity, night, event, again, folder, as_j
         path = held.find(night or "last")
         about["night"] = path.stem
         if event is not None:
-            about["event"], about["trace"] = keeping.trace_of(library.read(path), event)
+            read = library.read(path)
+            cases = because.cases(read)
+            if not 1 <= event <= len(cases):
+                hint = f"`{held.typed(f'why {path.stem}')}` lists them"
+                raise DreamlampError(f"{path.stem} has {len(cases)} events: {hint}")
+            case = cases[event - 1]
+            about["event"], about["trace"] = keeping.trace_of(read, case.kind, case.second)
     entry = kept.add(
         written_text(text), tags=list(tags), mood=mood, vividness=vividness, lucidity=lucidity,
         again=kept.find(again).id if again else "", **about,
