@@ -86,7 +86,7 @@ def test_a_dream_goes_from_the_journal_to_the_commons_and_back(folder, tmp_path)
 
     built = json.loads(run("commons", "build", shared, "--json").stdout)
     assert built["dreams"] == [read.name] and built["refused"] == []
-    done = run("unshare", made["id"], "--library", folder, "--to", shared)
+    done = run("unshare", made["id"][-4:], "--library", folder, "--to", shared)
     assert done.exit_code == 0 and "cannot be called back" in done.stderr
     (shared / "junk.dream").write_text("junk")
     done = run("commons", "build", shared, "--strict")
