@@ -148,8 +148,8 @@ class Shared:
         return _write(folder / f"{made.name[:16]}.dream", data)
 
     def withdraw(self, wanted: str, folder: Path) -> Path:
-        """Write the withdrawal of a bundle: `wanted` is its file, how its name begins, or a part of
-        the dream's id."""
+        """Write the withdrawal of a bundle, `wanted`: its file, the start of its name, or a part
+        of the dream's id."""
         name = wanted
         if Path(wanted).is_file():
             name = bundle.name_of(Path(wanted).read_bytes())

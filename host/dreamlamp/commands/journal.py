@@ -1,5 +1,6 @@
-"""`dreamlamp journal`: add, list, show, edit, search, delete, rescript."""
+"""`dreamlamp journal`: add, list, show, edit, search, delete, export, rescript."""
 
+import json
 import sys
 from dataclasses import asdict
 from datetime import datetime
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from .. import because, library, rescript, terminal
+from .. import because, library, rescript, sealed, terminal
 from .. import journal as keeping
 from ..errors import DreamlampError
 from ..terminal import err, out
@@ -196,6 +197,22 @@ def delete(dream, yes, folder) -> None:
         click.confirm(f"Delete {entry.id} ({first})?", abort=True, err=True)
     kept.delete(entry)
     out.print(f"deleted {entry.id}")
+
+
+@journal.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@where
+def export(file, folder) -> None:
+    """Write every dream into FILE, as JSON that others can read; only you can, until you move it.
+
+    \b
+    dreamlamp journal export ~/dreams.json
+    """
+    dreams = [asdict(entry) for entry in book(folder).all()]
+    if not file.absolute().parent.is_dir():
+        raise DreamlampError(f"there is no folder {file.parent}: make it first")
+    sealed.put(file, json.dumps(dreams, ensure_ascii=False, indent=1).encode())
+    out.print(f"{len(dreams)} dreams in {file}", soft_wrap=True)
 
 
 @journal.command(name="rescript")
