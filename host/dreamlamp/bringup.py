@@ -121,7 +121,7 @@ def checks(
     """
     prepare(run)
     began, ticks = time.monotonic(), _value(run, "time.ticks_ms()")
-    found = []
+    found: list[Check] = []
 
     def add(check: Check) -> bool:
         told("wiring", len(found) / COUNT)
