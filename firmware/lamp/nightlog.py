@@ -40,7 +40,8 @@ class NightLog:
         self._ended = False
         self._claim = False  # the first write after a boot says where frames go on
         self._tail = -1  # and makes firm the last frame: a cut may have left it faint
-        self._digest = self._hashing = _NO_DIGEST  # the one that is known, and how far the next is
+        self._digest = _NO_DIGEST  # the one that is known
+        self._hashing = []  # how far the next one is
         self._damaged = self._walked = 0
         self._at_night = self._at_pos = 0  # the cursor of `read`
         self._at_sector = -1
@@ -353,7 +354,7 @@ class NightLog:
         """
         if self._digest[0] == night:
             return True
-        if not self._hashing[0]:
+        if not self._hashing:
             self._hashing = [night, self.ring.find(night, 0), 0, hashlib.sha256()]
             self._damaged = 0
         going = self._hashing
@@ -368,7 +369,7 @@ class NightLog:
             return False
         self.rot += self._damaged
         self._digest = (going[0], going[2], going[3].digest())
-        self._hashing = _NO_DIGEST
+        self._hashing = []
         return going[0] == night
 
     def digest(self, night):
@@ -420,7 +421,8 @@ class NightLog:
             return False
         if night == self.ring.newest:
             self._sector = -1
-        self._digest = self._hashing = _NO_DIGEST
+        self._digest = _NO_DIGEST
+        self._hashing = []
         return self.ring.drop(night)
 
     def _is(self, night, sha):

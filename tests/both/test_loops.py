@@ -212,4 +212,4 @@ def test_a_strange_baseline_is_no_baseline():
         assert loops.Loops(baseline).nights == 0
 
 
-GOLDEN = 701440
+GOLDEN = 538303

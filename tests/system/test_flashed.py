@@ -237,7 +237,7 @@ def test_a_held_button_ends_a_trial_at_once(flashed, tmp_path):
     nvs = json.loads((world.folder / "nvs.json").read_text())
     nvs["boot"]["ab"] = doctor.TRIAL  # of a slot b that is empty
     (world.folder / "nvs.json").write_text(json.dumps(nvs))
-    events = [[500, "button", 4000]]
+    events = ((500, "button", 4000),)
     with board.plugged(world, fast_s=20, events=events) as (lamp, uart):
         asyncio.run(update.outcome(uart.device, 1, lambda *_: None))
         assert lamp.starts == 1
