@@ -15,7 +15,8 @@ partition).
 
 Defects, a list of names, lasting: no_pull_up (SDA and SCL float) | no_int_pull_up | swapped (red
 and infrared, as on many clones) | max30100 (the older part) | stuck_int (interrupt held low) |
-loose_int (its wire is off) | dead_led (the infrared one) | dead_lamp (the strip takes no current).
+loose_int (its wire is off) | dead_led (the infrared one) | dead_lamp (no current in the strip) |
+stuck_button (closed).
 """
 
 import json
@@ -33,6 +34,7 @@ DEFECTS = (
     "loose_int",
     "dead_led",
     "dead_lamp",
+    "stuck_button",
 )
 POWER_ON, HARD_RESET, WATCHDOG, SOFT_RESET = 1, 2, 3, 5
 

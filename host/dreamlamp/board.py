@@ -34,17 +34,17 @@ def bare(folder: Path, stock: bool = False) -> None:
 def plugged(
     world: World,
     radio: int | None = None,
-    fast_s: int = 0,
-    events: list | None = None,
     defects: tuple[str, ...] = (),
+    fast_s: int = 0,
+    events: tuple[tuple, ...] = (),
 ) -> Iterator[tuple[Lamp, Uart]]:
-    """The board at its line, in real time but for the first `fast_s` after each start.
+    """The board at its line; `radio` is the port of the air (air.py), if any.
 
-    `radio` is the port of the air (air.py), if any; `defects` is how the board was built wrong, by
-    the names in firmware/sim/world.py.
+    `defects` is how it was built wrong, by the names in firmware/sim/world.py. The first `fast_s`
+    after each start take no time.
     """
-    spec: dict = {"seed": world.scenario.seed, "fast_until_s": 0, "fast_boot_s": fast_s}
-    spec |= {"events": events or [], "defects": defects}
+    spec: dict = {"seed": world.scenario.seed, "events": events, "defects": defects}
+    spec |= {"fast_until_s": 0, "fast_boot_s": fast_s}
     spec["outside"] = ["127.0.0.1", radio] if radio else None
     (world.folder / "world.json").write_text(json.dumps(spec))
     with Uart() as uart, Lamp(world, uart=uart) as lamp:
