@@ -171,18 +171,6 @@ def test_a_hash_that_takes_its_time_is_asked_for_again_and_is_no_failure():
     assert ask(lamp, wire.SYNCED, b"\x01\x00" + sha)[0] == wire.OK
 
 
-def test_a_hash_that_takes_its_time_is_asked_for_again_and_is_no_failure():
-    lamp = made()
-    lamp.log.later = 30
-    told = [ask(lamp, wire.DIGEST, b"\x01\x00") for _ in range(31)]
-    assert [status for status, _ in told] == [wire.LATER] * 30 + [wire.OK]
-    sha = told[-1][1][4:]
-    lamp.log.later = 1
-    assert ask(lamp, wire.SYNCED, b"\x01\x00" + sha)[0] == wire.LATER
-    assert lamp.log.flags[1] == 0
-    assert ask(lamp, wire.SYNCED, b"\x01\x00" + sha)[0] == wire.OK
-
-
 def test_time_and_settings_are_checked_before_they_are_taken():
     lamp = made()
     assert ask(lamp, wire.SET_TIME, struct.pack("<Ih", 1800000000, 120))[0] == wire.OK
