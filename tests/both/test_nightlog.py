@@ -121,43 +121,6 @@ def test_entries_tell_each_night():
         assert b == (two, log.digest(two)[0], 2, wire.ENTRY_OPEN, 4, 77)
 
 
-def test_a_hash_comes_sector_by_sector_whoever_else_wants_one():
-    flash = chip()
-    log = boot(flash)
-    one = begin(log)
-    write(log, 150)
-    log.close()
-    two = begin(log)
-    write(log, 150)
-    log.close()
-    expected = {night: log.digest(night) for night in (one, two)}
-    log = boot(flash)
-    steps, done = 0, {one: 0, two: 0}
-    while not all(done.values()):
-        for night in done:  # two hosts, each asks until it has its own
-            steps += 1
-            if not done[night] and log.hash_on(night):
-                assert log.digest(night) == expected[night]
-                done[night] = steps
-    sectors = sum(log.ring.owns(n, s) for n in done for s in range(flash.sectors))
-    assert sectors >= 4 and sectors <= steps <= 2 * sectors + 2
-    assert log.rot == 0
-
-
-def test_what_is_written_while_a_hash_is_made_is_in_it():
-    log = boot(chip())
-    night = begin(log)
-    write(log, 150)
-    assert not log.hash_on(night)
-    write(log, 30, 150)
-    while not log.hash_on(night):
-        pass
-    whole = bytearray(20000)
-    n = log.read(night, 0, whole)
-    assert log.digest(night) == (n, hashlib.sha256(bytes(whole[:n])).digest())
-    assert log.entry(night)[1] == n and log.entry(night + 1) is None
-
-
 def test_synced_and_deleted_need_the_hash_and_survive_a_reset():
     flash = chip()
     log = boot(flash)
