@@ -41,6 +41,7 @@ COMMANDS = {
     "permit": "companion",
     "watch": "companion",
     "library": "library",
+    "completion": "completion",
     "bonds": "bonds",
     "flash": "board",
     "update": "board",

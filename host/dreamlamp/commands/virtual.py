@@ -139,6 +139,9 @@ def sim(recording, seed, loop, bits, mode, consent, folder, bare) -> None:
 
     It prints what to type in another terminal. With --bare it is a board with nothing but
     MicroPython on it, to be flashed.
+
+    \b
+    dreamlamp sim --seed 4 --loop
     """
     from .. import sim as virtual
     from .. import wholenight
