@@ -359,11 +359,18 @@ class NightLog:
 
         `bytes` as written, `epochs` the index after the last one. About 10 ms a night.
         """
-        for night in self.ring.nights():
-            yield self._entry(night)
+        for night in self.ids():
+            yield self.entry(night)
 
-    def _entry(self, night):
+    def ids(self):
+        """The nights' ids, oldest first."""
+        return self.ring.nights()
+
+    def entry(self, night):
+        """(id, bytes, epochs, flags, boot, second) of a night, as in `entries`; None: no such."""
         sector, head = self.ring.last(night)
+        if head is None:
+            return None
         epochs, length = head[4], head[5]
 
         def add(frame, size):

@@ -18,9 +18,12 @@ class Log:
         self.flags = {1: 0, 4: wire.ENTRY_OPEN}
         self.broken = False
 
-    def entries(self):
-        for night in sorted(self.held):
-            yield night, len(self.held[night]), 2, self.flags[night], 3, 60
+    def ids(self):
+        return sorted(self.held)
+
+    def entry(self, night):
+        if night in self.held:
+            return night, len(self.held[night]), 2, self.flags[night], 3, 60
 
     def read(self, night, offset, buf):
         if self.broken:

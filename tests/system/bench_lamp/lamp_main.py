@@ -24,10 +24,13 @@ class Log:
         self.held = {i + 1: made(i + 1, n) for i, n in enumerate(lengths)}
         self.marked = set()
 
-    def entries(self):
-        for night in sorted(self.held):
+    def ids(self):
+        return sorted(self.held)
+
+    def entry(self, night):
+        if night in self.held:
             flags = wire.ENTRY_SYNCED if night in self.marked else 0
-            yield night, len(self.held[night]), 0, flags, 1, 0
+            return night, len(self.held[night]), 0, flags, 1, 0
 
     def read(self, night, offset, buf):
         data = memoryview(self.held[night])[offset : offset + len(buf)]
