@@ -50,7 +50,14 @@ train: .venv/bench ## the committed stage models again, byte for byte, from DATA
 screenshots: setup ## the pictures of the README again, with Chromium
 	@$(PY) tools/screenshots.py
 
-clean: ## remove what was built; nights in build/ go too
-	rm -rf build .pytest_cache .ruff_cache .mypy_cache
+dist: setup ## sdist and wheel in dist/: firmware and virtual lamp are in it
+	@rm -rf dist && $(PY) -m build --outdir dist .
 
-.PHONY: help setup night check hardware test screenshots bench train clean
+hil: setup ## the tests that a real lamp can take, on the lamp at PORT=/dev/ttyUSB0
+	@test -n "$(PORT)" || { echo "make hil PORT=/dev/ttyUSB0: name the lamp's port" >&2; exit 2; }
+	@DREAMLAMP_PORT="$(PORT)" $(PY) -m pytest tests/system/test_real_lamp.py
+
+clean: ## remove what was built; nights in build/ go too
+	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache
+
+.PHONY: help setup night check hardware test screenshots bench train dist hil clean

@@ -38,16 +38,18 @@ _FLOOR_LEAST = const(3)
 # Thresholds, tenths of a multiple of the floor, in sleep that looks least and most like REM;
 # between them by the slow posterior. Chosen, like HOLD_LIMIT, by tests/bench/loops.py on the
 # records that tests/bench/loops_chosen_on.txt lists.
-CYCLE_N = const(137)
-CYCLE_R = const(180)
-HOLD_LIMIT = const(1380)  # bpm x10 x epochs of excess
+CYCLE_N = const(136)
+CYCLE_R = const(179)
+HOLD_LIMIT = const(1070)  # bpm x10 x epochs of excess
 _SLACK = const(40)  # excess that is nothing yet, bpm x10, besides twice the usual spread
 _SPREAD_PRIOR = const(30)  # usual distance from the level, bpm x10
 _EXCESS_CAP = const(150)
 _LEVEL_STEP = const(32)  # the level follows 0.2 bpm an epoch, up half of it while held
-_GATE_WAKE = const(76)  # slow posterior of wake, 255 = 1, at which the gate is shut
-_GATE_NOW = const(128)  # and the posterior of this epoch
-_GATE_EPOCHS = const(12)  # memory of the slow posteriors: 6 min
+_VALLEY = const(102)  # posterior of wake, 255 = 1, below which an epoch looks asleep,
+_DOZES = const(4)  # as so many of the last 16 have to for the gate to be open,
+_SLEEPS = const(12)  # and so many, and this one hardly awake, for anything usual to be learned
+_AWAKE = const(128)
+_REM_EPOCHS = const(12)  # memory of the slow posterior: 6 min
 _QUALITY = const(50)  # percent
 _WARM_UP = const(40)  # epochs of a night before the gate may open
 _REFRACTORY = const(60)  # epochs below the threshold that end a loop
@@ -135,8 +137,8 @@ class Loops:
         self._slot = self._one = self._two = 0  # ring's head; the two bins before
         self._missing = _BRIDGE
         self._peak = self._gap = 0  # best chain of the epoch and its gap, bins
-        self._awake = 255 << 8  # slow posteriors, 65280 = 1
-        self.rem = 0
+        self._slept = 0  # bit by bit, which of the last 16 epochs looked asleep
+        self.rem = 0  # slow posterior, 65280 = 1
         self._quiet = 0  # epochs of refractory left
         self._held = 0  # CUSUM, bpm x10 x epochs
         self._level = 0  # baseline less the cell's offset, bpm x160; 0 unknown
@@ -157,12 +159,13 @@ class Loops:
     def feed(self, epoch):
         """Judge `epoch`; return 0, wire.CYCLE or wire.HOLD (once per loop)."""
         seen = self._bins(epoch)
-        asleep = self._asleep(epoch, seen)
-        is_open = self._gate(epoch) and asleep
+        good, calm, valleys = self._good(epoch, seen), self._gate(epoch), self._valleys(epoch)
+        is_open = good and calm and valleys >= _DOZES
+        asleep = good and valleys >= _SLEEPS and epoch.p_w < _AWAKE
         rate = epoch.hr_bpm_x10
         cell = self._cell(epoch)
         base = self._base(cell)
-        if seen and is_open and rate:
+        if asleep and calm and rate:
             base = self._follow(rate, cell, base)
         epoch.base_bpm = clamp((base + 5) // 10, 0, 255)
         epoch.cycle, epoch.hold = self._cycle(), self._hold()
@@ -255,18 +258,21 @@ class Loops:
 
     # --- gate and decision ----------------------------------------------------------------------
 
-    def _asleep(self, epoch, seen):
-        """Asleep for a while, worn, and the signal good."""
+    def _good(self, epoch, seen):
+        """A heart was heard and the epoch scored."""
+        self.rem += ((epoch.p_r << 8) - self.rem) // _REM_EPOCHS
+        return seen and epoch.stage != wire.UNSCORED and epoch.quality >= _QUALITY
+
+    def _valleys(self, epoch):
+        """How many of the last 16 epochs look asleep: a loop's surges look like waking, and what
+        lies between them does not."""
         scored = epoch.stage != wire.UNSCORED
-        self._awake += (((epoch.p_w if scored else 255) << 8) - self._awake) // _GATE_EPOCHS
-        self.rem += ((epoch.p_r << 8) - self.rem) // _GATE_EPOCHS
-        return (
-            seen
-            and scored
-            and epoch.quality >= _QUALITY
-            and epoch.p_w < _GATE_NOW
-            and self._awake < _GATE_WAKE << 8
-        )
+        found = self._slept << 1 & 0xFFFF | int(scored and epoch.p_w < _VALLEY)
+        self._slept, count = found, 0
+        while found:
+            found &= found - 1
+            count += 1
+        return count
 
     def _gate(self, epoch):
         """Late enough in the night, and no steps of late that no heart makes in sleep."""

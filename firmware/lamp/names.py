@@ -13,7 +13,12 @@ STATUS = (
     "hash mismatch",
     "lamp fault",
     "too fast",
+    "ask again",
 )
+
+BOARD = ("?", "devkitc")
+
+KIT = ("?", "heart", "eeg")
 
 MODE = ("off", "observe", "act")
 

@@ -41,6 +41,7 @@ class NightLog:
         self._claim = False  # the first write after a boot says where frames go on
         self._tail = -1  # and makes firm the last frame: a cut may have left it faint
         self._digest = _NO_DIGEST
+        self._hashing = 0  # the night whose digest is being made
         self._damaged = self._walked = 0
         self._at_night = self._at_pos = 0  # the cursor of `read`
         self._at_sector = -1
@@ -249,15 +250,21 @@ class NightLog:
         `frame` is lent: type, length, payload, CRC; good until `visit` returns.
         """
         sector = self.ring.find(night, 0)
-        head = self.ring.header(sector) if sector >= 0 else None
-        while head:
-            damaged = self._damaged
-            self._walk_sector(sector, night, visit)
-            sector = self.ring.find(night, head[3] + 1, sector)
-            after = self.ring.header(sector) if sector >= 0 else None
-            if after and after[5] - head[5] > self._walked and damaged == self._damaged:
-                self._damaged += 1  # the last frame of a sector has none after it to tell
-            head = after
+        while sector >= 0:
+            sector = self._walk_part(sector, night, visit)
+
+    def _walk_part(self, sector, night, visit):
+        """Visit the good frames of a sector; the sector where the night goes on, or -1."""
+        head = self.ring.header(sector)
+        if not head:
+            return -1
+        damaged = self._damaged
+        self._walk_sector(sector, night, visit)
+        sector = self.ring.find(night, head[3] + 1, sector)
+        after = self.ring.header(sector) if sector >= 0 else None
+        if after and after[5] - head[5] > self._walked and damaged == self._damaged:
+            self._damaged += 1  # the last frame of a sector has none after it to tell
+        return sector
 
     def _walk_sector(self, sector, night, visit):
         """Visit the good frames of a sector; return the end of the last."""
@@ -340,36 +347,51 @@ class NightLog:
         self._at_night = 0
         return False
 
+    def hash_on(self, night):
+        """Bring `digest` one sector nearer, some 40 ms of work; True once it is there.
+
+        One night at a time: what somebody else began is finished first.
+        """
+        if self._digest[0] == night:
+            return True
+        if not self._hashing:
+            self._hashing, self._at_hash = night, self.ring.find(night, 0)
+            self._sha, self._hashed, self._damaged = hashlib.sha256(), 0, 0
+        if self._at_hash >= 0:
+            self._at_hash = self._walk_part(self._at_hash, self._hashing, self._hash)
+        if self._at_hash >= 0:
+            return False
+        self.rot += self._damaged
+        self._digest = (self._hashing, self._hashed, self._sha.digest())
+        self._hashing = 0
+        return self._digest[0] == night
+
+    def _hash(self, frame, size):
+        self._sha.update(self._view[:size])
+        self._hashed += size
+
     def digest(self, night):
         """(length, SHA-256) of the bytes of a night."""
-        if self._digest[0] != night:
-            sha, length, self._damaged = hashlib.sha256(), [0], 0
-
-            def add(frame, size):
-                sha.update(self._view[:size])
-                length[0] += size
-
-            self.walk(night, add)
-            self.rot += self._damaged
-            self._digest = (night, length[0], sha.digest())
+        while not self.hash_on(night):
+            pass
         return self._digest[1:]
 
     def entries(self):
-        """Yield (id, bytes, epochs, flags, boot, second) of each night, oldest first.
-
-        `bytes` as written, `epochs` the index after the last one. About 10 ms a night.
-        """
-        for night in self.ids():
+        """Yield the `entry` of each night, oldest first."""
+        for night in self.nights():
             yield self.entry(night)
 
-    def ids(self):
-        """The nights' ids, oldest first."""
+    def nights(self):
+        """The ids of all nights, oldest first."""
         return self.ring.nights()
 
     def entry(self, night):
-        """(id, bytes, epochs, flags, boot, second) of a night, as in `entries`; None: no such."""
+        """(id, bytes, epochs, flags, boot, second) of a night, some 60 ms of work; None: no such.
+
+        `bytes` as written, `epochs` the index after the last one.
+        """
         sector, head = self.ring.last(night)
-        if head is None:
+        if not head:
             return None
         epochs, length = head[4], head[5]
 
@@ -397,7 +419,7 @@ class NightLog:
             return False
         if night == self.ring.newest:
             self._sector = -1
-        self._digest = _NO_DIGEST
+        self._digest, self._hashing = _NO_DIGEST, 0
         return self.ring.drop(night)
 
     def _is(self, night, sha):

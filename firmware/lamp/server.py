@@ -13,7 +13,7 @@ from .compat import const
 
 _ROOM = const(244)
 _HEAD = const(3)  # opcode, tag, status
-_PAGE = const(8)  # nights in an answer: some 10 ms each, and the sensor waits meanwhile
+_PAGE = const(4)  # entries of one answer
 _YEAR_2024 = 1704067200  # an earlier clock is a host without one
 _OFFSET_MAX_MIN = const(14 * 60)  # Kiribati
 # key: setting, layout, least, most
@@ -23,6 +23,9 @@ _NUMBERS = {
     wire.KEY_RESCUES: ("allowed", "<B", 1, 3),
     wire.KEY_FULL_LUX: ("full_lux", "<H", 1, 6500),
     wire.KEY_SHIFT: ("shift", "<b", -20, 50),
+    wire.KEY_CEILING: ("ceiling", "<B", 1, 100),
+    wire.KEY_BOARD: ("board", "<B", wire.BOARD_DEVKITC, wire.BOARD_DEVKITC),
+    wire.KEY_KIT: ("kit", "<B", wire.KIT_HEART, wire.KIT_HEART),
 }
 _FAILURES = const(20)  # failed requests that are answered within
 _FAILURES_S = const(10)
@@ -113,7 +116,7 @@ class Server:
             n = self.dispatch(request, peer)
         except Exception:  # a fault of ours or of the flash is the host's to hear, not to die of
             n = -wire.FAULT
-        if n < 0:
+        if n < 0 and n != -wire.LATER:
             self.failed += 1
         out[2] = -n if n < 0 else wire.OK
         return max(n, 0)
@@ -281,12 +284,13 @@ class Server:
     # --- nights ---
 
     def nights(self, request):
-        """Entries from the asked one on, a page of them."""
-        ids, end = self.log.ids(), _HEAD + 1
-        for night in ids[request[2] : request[2] + _PAGE]:
-            struct.pack_into(wire.NIGHT_ENTRY, self.out, end, *self.log.entry(night))
-            end += wire.NIGHT_ENTRY_SIZE
-        self.out[_HEAD] = min(len(ids), 255)
+        """Entries from the asked one on, a few: each is work, and the sensor waits meanwhile."""
+        held, end = self.log.nights(), _HEAD + 1
+        for night in held[request[2] : request[2] + _PAGE]:
+            if end + wire.NIGHT_ENTRY_SIZE <= self.room:
+                struct.pack_into(wire.NIGHT_ENTRY, self.out, end, *self.log.entry(night))
+                end += wire.NIGHT_ENTRY_SIZE
+        self.out[_HEAD] = min(len(held), 255)
         return end - _HEAD
 
     def read(self, request):
@@ -336,8 +340,10 @@ class Server:
 
     def digest(self, request):
         night = struct.unpack_from("<H", request, 2)[0]
-        if self.log.entry(night) is None:
+        if night not in self.log.nights():
             return -wire.NOT_FOUND
+        if not self.log.hash_on(night):
+            return -wire.LATER
         return self.put("<I32s", *self.log.digest(night))
 
     def settled(self, request, then):
@@ -348,6 +354,8 @@ class Server:
             return -wire.NOT_FOUND
         if entry[3] & wire.ENTRY_OPEN:
             return -wire.BUSY
+        if not self.log.hash_on(night):
+            return -wire.LATER
         if self.log.digest(night)[1] != sha:
             return -wire.MISMATCH
         if then(night, sha) is False:  # the log looks for itself

@@ -37,6 +37,7 @@ _ASKED_EPOCHS = const(120)  # light that was asked for goes after an hour
 _RISEN_EPOCHS = const(5)  # by then it has come: 110 s from dark to the highest ceiling
 
 _AWAKE = const(153)  # posterior of wake, 255 = 1: 0.6 ...
+_WAIT_EPOCHS = const(4)  # a loop is answered within two minutes, or not
 _HELD_EPOCHS = const(2)  # ... held for a minute; a surge of a loop lasts 20-120 s and falls back
 _ROOF_EPOCHS = const(24)  # 12 min: the loop's own surges, none of which an awakening's rate is
 _CLIMB_X10 = const(30)  # bpm x10 that an epoch's mean is above their highest bin
@@ -98,6 +99,7 @@ class Wake:
         )  # epochs since a rescue; none before this second
         self.run = 0  # epoch of the rescue that runs, lit or not; 0 none
         self.due_s = 0  # so long without a score or a surge, it has settled
+        self.waits = self.seen = 0  # epochs a loop may still be answered, and its score
         self.lit = self.shining = False  # in this rescue; and its light has no reason to stop yet
         self.peak = self.ended = self.outcome = 0
         self.used = 0  # light of the rescue so far
@@ -214,7 +216,11 @@ class Wake:
             self._end_asked(epoch)
         if self.run:
             self._watch(epoch, now_s)
-        code = self._decide(epoch, now_s) if loop else 0
+        if loop:
+            self.waits, self.seen = _WAIT_EPOCHS, epoch.score
+            if not self.run:
+                self.due_s = max(120, epoch.lag_s * 5 // 4 + 30)  # longer than the loop's gap
+        code = self._decide(epoch, now_s) if self.waits else 0
         self.top = self.ramp.level
         return code or self._report(epoch)
 
@@ -273,13 +279,20 @@ class Wake:
             self.shining, self.ended = False, why
 
     def _decide(self, epoch, now_s):
-        """A loop was seen: raise the light, or say why not."""
-        self.a, self.b, self.c = epoch.score, _THRESHOLD, self._refusal(epoch, now_s)
-        if self.c:
+        """A loop was seen: raise the light, or say why not.
+
+        On a surge the sleeper may look awake; then it waits for what lies between two.
+        """
+        self.waits -= 1
+        why = self._refusal(epoch, now_s)
+        if why == wire.WHY_AWAKE and self.waits:
+            return 0
+        self.waits = 0
+        self.a, self.b, self.c = self.seen, _THRESHOLD, why
+        if why:
             return wire.REFUSED_RESCUE
         self.rescues += 1
         self.run, self.outcome, self.peak = 1, wire.NO_RESPONSE, 0
-        self.due_s = max(120, epoch.lag_s * 5 // 4 + 30)  # quiet for longer than the loop's gap
         self.since, self.free_s = 0, now_s + _BETWEEN_S
         self.c = self._left_out()
         self.lit = self.shining = not self.c

@@ -123,7 +123,8 @@ class Pin:
 
     def _read(self):
         if self._id == _BUTTON:
-            return 0 if world.now_ms < world.button_until_ms else 1
+            down = world.now_ms < world.button_until_ms or "stuck_button" in world.defects
+            return 0 if down else 1
         if self._id == _SENSOR_INT:
             if "no_int_pull_up" in world.defects and self._pull != Pin.PULL_UP:
                 return 0

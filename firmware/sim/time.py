@@ -5,19 +5,20 @@ Time runs free (it jumps to the next task that is due) while world time is below
 seconds and, computing costing nothing, the same world gives the same night. Otherwise it keeps
 pace with the real clock.
 
-asyncio's C queue stamps immediate tasks with the REAL tick count, so virtual ticks begin 17
-minutes ahead of it and stay ahead. Seconds are the chip's: 0 at power-up is 2000-01-01; they go on
-through resets.
+The firmware's ticks wrap at 2**30 as the chip's do, from the world's `ticks_ms` at power-up.
+asyncio has its own, wider on 64 bits: its C queue stamps immediate tasks with the REAL tick count,
+so these begin 17 minutes ahead of it and stay ahead. Seconds are the chip's: 0 at power-up is
+2000-01-01; they go on through resets.
 
 What the chip would spend is charged by its stand-ins with `charge_us`; in step with the real
 clock it is slept. The costs: I2C 9 bits a byte at the bus's own rate; flash erase 45 ms a
 sector and program 0.7 ms a page of 256 B (typical, W25Q32JV data sheet, AC characteristics);
 ticks_ms and ticks_us 10 us (a call, measured in an emulated ESP32), so that no busy loop can
 stop time; a garbage collection what world.json says (`gc_us`, 0 unless given, because when it
-falls depends on the heap). The firmware's computing is charged as far as world.json says how much
-(`work`: list of [every ms, us]). In a `steady` world, time in step goes on by what was waited for
-and charged, not by what the real clock says, so that a busy computer is no slow chip. Knows no
-chip and no radio.
+falls depends on the heap); a flash read 0.4 ms of the firmware's own code round it (esp32.py).
+Other computing of the firmware is charged as far as world.json says how much (`work`: list of
+[every ms, us]). In a `steady` world, time in step goes on by what was waited for and charged, not
+by what the real clock says, so that a busy computer is no slow chip. Knows no chip and no radio.
 """
 
 import gc
@@ -36,12 +37,12 @@ _EPOCH_2000 = const(946684800)
 # the computer was busy elsewhere: the chip did not sleep through that
 _STALL_MS = const(2000)
 
-ticks_add = real.ticks_add
-ticks_diff = real.ticks_diff
 ticks_cpu = real.ticks_cpu
 
 _base = real.ticks_add(real.ticks_ms(), _AHEAD_MS)
 _small = sys.maxsize < 2**32
+_TICKS = const(0x3FFFFFFF)
+_HALF = const(1 << 29)
 _us = 0  # microseconds beyond world.now_ms
 _owed_us = 0
 _free = True
@@ -96,7 +97,26 @@ def charge_us(us):
         _pace()
 
 
+if _small:
+    ticks_add, ticks_diff = real.ticks_add, real.ticks_diff
+else:
+
+    def ticks_add(ticks, ms):
+        return (ticks + ms) & _TICKS
+
+    def ticks_diff(late, early):
+        return ((late - early + _HALF) & _TICKS) - _HALF
+
+
 def ticks_ms():
+    charge_us(CALL_US)
+    if not _free:
+        _pace()
+    return ticks_add(world.ticks_ms, world.now_ms - world.boot_ms)
+
+
+def _wide_ms():
+    """asyncio's ticks."""
     charge_us(CALL_US)
     if not _free:
         _pace()
@@ -108,7 +128,7 @@ def ticks_us():
     if not _free:
         _pace()
     ms = world.now_ms - world.boot_ms
-    return _ticks_us30(ms, _us) if _small else ms * 1000 + _us
+    return _ticks_us30(ms, _us) if _small else (ms * 1000 + _us) & _TICKS
 
 
 @micropython.viper
@@ -244,5 +264,6 @@ def install():
             meter(world.now_ms)
 
     core.IOQueue.wait_io_event = wait
+    core.ticks, core.ticks_add, core.ticks_diff = _wide_ms, real.ticks_add, real.ticks_diff
     _work.extend([every_ms, us, 0] for every_ms, us in world.work)
     _settle()

@@ -15,7 +15,8 @@ partition).
 
 Defects, a list of names, lasting: no_pull_up (SDA and SCL float) | no_int_pull_up | swapped (red
 and infrared, as on many clones) | max30100 (the older part) | stuck_int (interrupt held low) |
-loose_int (its wire is off) | dead_led (the infrared one) | dead_lamp (the strip takes no current).
+loose_int (its wire is off) | dead_led (the infrared one) | dead_lamp (no current in the strip) |
+stuck_button (closed).
 """
 
 import json
@@ -33,6 +34,7 @@ DEFECTS = (
     "loose_int",
     "dead_led",
     "dead_lamp",
+    "stuck_button",
 )
 POWER_ON, HARD_RESET, WATCHDOG, SOFT_RESET = 1, 2, 3, 5
 
@@ -59,6 +61,7 @@ sensor = 0x15  # part number of the sensor on the bus; 0: none
 defects = ()  # what is wrong with how it was built, see DEFECTS
 eeg = False  # an ADS1292R on SPI and electrodes on the head
 gc_us = 0  # charged for each garbage collection
+ticks_ms = 0  # the chip's count at power-up
 work = ()  # [every ms, us] charged for computing
 boot_us = 1000000  # loader, IDF and the import of the firmware: an estimate, to be measured
 steady = False
@@ -89,7 +92,7 @@ _due_ms = 0
 def load(path):
     """Read WORLD; world time goes on where `state.json` of the last boot left it."""
     global folder, seed, outside, realtime, fast_until_ms, now_ms, boot_ms, boots, cause
-    global sensor, eeg, gc_us, defects, rtc_s, work, boot_us, steady
+    global sensor, eeg, gc_us, ticks_ms, defects, rtc_s, work, boot_us, steady
     global _events, _next, _stop_ms
     folder = path
     with open(path + "/world.json") as file:
@@ -104,6 +107,7 @@ def load(path):
     sensor = spec.get("sensor", 0x11 if "max30100" in defects else sensor)
     eeg = bool(spec.get("eeg"))
     gc_us = spec.get("gc_us", gc_us)
+    ticks_ms = spec.get("ticks_ms", ticks_ms)
     work = spec.get("work", work)
     boot_us = spec.get("boot_us", boot_us)
     steady = bool(spec.get("steady"))
@@ -113,6 +117,7 @@ def load(path):
     if spec.get("stop_at_s") is not None:
         _stop_ms = min(NEVER, spec["stop_at_s"] * 1000)
     now_ms = boot_ms = state.get("world_ms", 0)
+    fast_until_ms = min(NEVER, max(fast_until_ms, now_ms + 1000 * spec.get("fast_boot_s", 0)))
     boots = state.get("boots", 0) + 1
     cause = state.get("cause", POWER_ON)
     rtc_s = -(now_ms // 1000) if cause == POWER_ON else state.get("rtc_s", 0)

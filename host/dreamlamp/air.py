@@ -14,13 +14,16 @@ from typing import Any
 class Air:
     """The process of `python -m dreamlamp.radio`, ready when constructed.
 
-    `lamp` is the port for world.json's `outside`, `host` the one for $DREAMLAMP_AIR.
+    `lamp` is the port for world.json's `outside`, `address` the one for $DREAMLAMP_AIR.
+    `controller` is host:port of another HCI controller for the lamp, on an air of its own.
     """
 
-    def __init__(self, lamp_port: int = 0, host_port: int = 0, hands_port: int = 0) -> None:
+    def __init__(
+        self, lamp_port: int = 0, host_port: int = 0, hands_port: int = 0, controller: str = ""
+    ) -> None:
         command = [sys.executable, "-m", "dreamlamp.radio"]
         command += ["--lamp-port", str(lamp_port), "--host-port", str(host_port)]
-        command += ["--hands-port", str(hands_port)]
+        command += ["--hands-port", str(hands_port), "--controller", controller]
         path = os.pathsep.join(p for p in sys.path if p)
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
@@ -33,7 +36,7 @@ class Air:
             )
         ports = json.loads(line)
         self.lamp, self.host, self.hands_port = ports["lamp"], ports["host"], ports["hands"]
-        self.address = f"127.0.0.1:{self.host}"
+        self.address = controller or f"127.0.0.1:{self.host}"
 
     def hands(self) -> "Hands":
         return Hands(self.hands_port)

@@ -19,6 +19,7 @@ from .words import moment, why
 NEAR = 70  # a score from which on it counts as a near miss; 100 is the threshold
 APART = 60  # epochs that belong to one loop, or to its near miss
 OUTCOMES = (wire.SETTLED, wire.WOKE, wire.NO_RESPONSE)
+WAITED = 4  # epochs a loop may wait for its answer
 JUDGED = 32  # epochs within which an outcome follows
 FIGURES = (
     "score", "cycle", "hold", "lag_s", "base_bpm", "hr_bpm_x10", "quality", "confidence", "p_w",
@@ -48,7 +49,7 @@ def cases(night: Night) -> list[Case]:
     """Every decision about a loop, and what came near to one, in the order of the night."""
     row = {int(index): i for i, index in enumerate(night.epochs["index"])}
     seen = [e for e in night.events if e.code in SEEN and e.epoch in row]
-    picked: list[tuple[int, Event | None]] = [(e.epoch, e) for e in seen]
+    picked: list[tuple[int, Event | None]] = [(_crossed(night, row, e.epoch), e) for e in seen]
     picked += [(epoch, None) for epoch in _near(night, [e.epoch for e in seen])]
     picked.sort(key=lambda pair: pair[0])
     held = replay.inside(night, {epoch for epoch, _ in picked})
@@ -65,6 +66,14 @@ def cases(night: Night) -> list[Case]:
         after = _after(night, event) if event else ()
         found.append(Case(number, kind, epoch, second, figures, said, after))
     return found
+
+
+def _crossed(night: Night, row: dict[int, int], epoch: int) -> int:
+    """The epoch in which the score crossed, up to four before the answer: `wake` may wait."""
+    for index in range(epoch, epoch - WAITED, -1):
+        if index in row and night.epochs["score"][row[index]] >= 100:
+            return index
+    return epoch
 
 
 def _near(night: Night, loops: list[int]) -> list[int]:

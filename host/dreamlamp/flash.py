@@ -4,6 +4,7 @@ Knows the order of the steps; what is written is image.py's affair, how it is wr
 chip.py and remote.py.
 """
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,14 +12,14 @@ from pathlib import Path
 
 from lamp import VERSION
 
-from . import build, chip, image, places, stored
+from . import build, cable, chip, image, places, stored
+from .line import LampError
 from .remote import BoardError, Remote, connect, differing
 
 # `_mpy` of sys.implementation: bits 10 and up are the architecture (MicroPython, .mpy files)
 ARCHITECTURES = {1: "x86", 2: "x64", 10: image.ARCH}
 MPY_VERSION = 6
-BOARDS = ("devkitc",)
-KITS = {"heart": 1}
+STARTS = 4  # tries of four seconds to reach a lamp that is starting
 
 Told = Callable[[str, float], None]
 
@@ -59,6 +60,7 @@ def flash(
         arch = check(board)
         files = firmware(arch)
         if micropython is None:
+            mount(board)
             board.put(files, told)
         told("verify", 0)
         wrong = differing(board.hashes(), files)
@@ -77,6 +79,28 @@ def flash(
     return found
 
 
+@contextlib.asynccontextmanager
+async def lamp_at(port: str, told: Callable[[float], None] = lambda share: None):
+    """The line to a lamp that is just starting."""
+    for left in reversed(range(STARTS)):
+        told(1 - left / STARTS)
+        line = cable.Cable(port)
+        try:
+            await line.open()
+            break
+        except LampError as error:
+            await line.close()
+            if not left:
+                raise BoardError(
+                    f"the firmware is on the board and does not answer ({error}): press EN; if "
+                    "that does not help, `mpremote connect PORT repl` shows what it says"
+                ) from error
+    try:
+        yield line
+    finally:
+        await line.close()
+
+
 def check(board: Remote) -> str:
     """Refuse what no lamp can be made of; else the board's architecture, as mpy-cross calls it."""
     mpy = board.value("__import__('sys').implementation._mpy")
@@ -93,6 +117,19 @@ def check(board: Remote) -> str:
             "the partition table with it"
         )
     return ARCHITECTURES[mpy >> 10]
+
+
+def mount(board: Remote) -> None:
+    """Make a new file system where none could be mounted."""
+    board.run(
+        "import os\n"
+        "try: os.stat('/boot.py')\n"
+        "except OSError as error:\n"
+        " if error.errno == 19:\n"  # ENODEV: nothing is mounted
+        "  import esp32, vfs\n"
+        "  area = esp32.Partition.find(1, label='vfs')[0]\n"
+        "  vfs.VfsLfs2.mkfs(area)\n  vfs.mount(area, '/')"
+    )
 
 
 def keep(board: Remote, settings: Mapping[str, int | bytes]) -> None:

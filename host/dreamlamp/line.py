@@ -12,8 +12,9 @@ from lamp import names, wire
 from .errors import DreamlampError
 
 # Waits for an answer before the question is put again, which costs nothing: the lamp does it once.
-# A lamp erasing a sector is silent for up to 0.4 s; the hash of a long night takes seconds.
+# A lamp erasing a sector is silent for up to 0.4 s.
 ANSWER_S = (0.7, 2.0, 5.0)
+PATIENCE = 800  # times "ask again": each is a sector hashed, of 384, somebody else's first
 
 
 class LampError(DreamlampError):
@@ -90,7 +91,18 @@ class Line:
         raise NotImplementedError
 
     async def request(self, opcode: int, body: bytes = b"") -> bytes:
-        """The body of the lamp's answer; asked again if the answer was lost on the way."""
+        """The body of the lamp's answer; asked again if the answer was lost on the way, or while
+        the lamp says that it is at it."""
+        for _ in range(PATIENCE):
+            status, *_ = got = await self._ask(opcode, body)
+            if status == wire.OK:
+                return got[1:]
+            if status != wire.LATER:
+                break
+        raise Refusal(opcode, status)
+
+    async def _ask(self, opcode: int, body: bytes) -> bytes:
+        """Status and body of the answer."""
         async with self.turn:
             self.tag = self.tag % 255 + 1
             key, message = (opcode, self.tag), bytes((opcode, self.tag)) + body
@@ -98,17 +110,12 @@ class Line:
                 answer = self.waiting[key] = asyncio.get_running_loop().create_future()
                 try:
                     await self._send(message)
-                    status, *_ = got = await asyncio.wait_for(answer, patience)
-                    break
+                    return await asyncio.wait_for(answer, patience)
                 except TimeoutError:
                     continue
                 finally:
                     self.waiting.pop(key, None)
-            else:
-                raise LampError("the lamp does not answer: unplug it, plug it in, and try again")
-        if status != wire.OK:
-            raise Refusal(opcode, status)
-        return got[1:]
+        raise LampError("the lamp does not answer: unplug it, plug it in, and try again")
 
     async def tell(self, opcode: int, body: bytes = b"") -> None:
         """Send a request that is not answered: tag 0, in a write without response."""

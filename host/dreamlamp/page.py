@@ -56,6 +56,7 @@ font-size:.88rem;padding:.3rem .7rem;border-radius:.4rem;background:var(--card);
 .small{font-size:.78rem;color:var(--soft);margin-top:.8rem}
 ul{list-style:none;padding:0}li{padding:.3rem 0;border-top:1px solid var(--edge)}
 li b{font-weight:400;color:var(--soft);display:inline-block;min-width:4rem}
+.why{display:block;font-size:.8rem;color:var(--soft);margin-left:4.3rem}
 .sure p{max-width:44rem}.sure p+p{margin-top:.5rem;color:var(--soft)}
 footer{margin-top:2.6rem;padding-top:1rem;border-top:1px solid var(--edge);font-size:.75rem;
 color:var(--soft)}

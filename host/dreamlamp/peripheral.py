@@ -9,15 +9,14 @@ import asyncio
 import contextlib
 import json
 import struct
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bumble import att, gatt, hci
-from bumble.controller import Controller
 from bumble.core import UUID
 from bumble.device import Connection, Device, DeviceConfiguration
 from bumble.keys import KeyStore, PairingKeys
 from bumble.pairing import PairingConfig, PairingDelegate
-from bumble.transport.common import AsyncPipeSink
 
 READ_ENCRYPTED, WRITE_ENCRYPTED = 0x0200, 0x1000  # MicroPython's flags of a characteristic
 OUR, PEER = 1, 2  # NimBLE's kinds of secret
@@ -95,7 +94,7 @@ class Peripheral:
 
     def __init__(self, world, reader, writer):
         self.world, self.reader, self.writer = world, reader, writer
-        self.controller: Controller | None = None
+        self.off: Callable[[], Awaitable[None]] | None = None
         self.device: Device | None = None
         self.connection: Connection | None = None
         self.characteristics: dict[int, gatt.Characteristic] = {}
@@ -137,11 +136,9 @@ class Peripheral:
 
     async def do_up(self, value: dict) -> None:
         address = ":".join(value["address"][i : i + 2] for i in range(0, 12, 2)).upper()
-        self.controller = self.world.antenna(address)
+        source, sink, self.off = await self.world.radio(address)
         config = DeviceConfiguration(name="lamp", address=hci.Address("F0:F1:F2:F3:F4:F5"))
-        self.device = Device.from_config_with_hci(
-            config, self.controller, AsyncPipeSink(self.controller)
-        )
+        self.device = Device.from_config_with_hci(config, source, sink)
         self.device.on("connection", self.connected)
         self.device.keystore = self.secrets
         self.device.pairing_config_factory = lambda connection: PairingConfig(

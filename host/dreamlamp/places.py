@@ -1,6 +1,9 @@
 """Where the files are that are no modules: in a checkout, or as a wheel brought them."""
 
+import sys
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import platformdirs
 
@@ -24,6 +27,15 @@ def simulator() -> Path:
 def boot() -> Path:
     """What starts the firmware on a board."""
     return _brought("boot")
+
+
+def micropython() -> ModuleType:
+    """What finds the interpreters of the virtual lamp (tools/micropython.py)."""
+    if not checkout():
+        return import_module("dreamlamp.tools.micropython")
+    if str(ROOT) not in sys.path:
+        sys.path.append(str(ROOT))
+    return import_module("tools.micropython")
 
 
 def built() -> Path:

@@ -5,6 +5,7 @@
 On the lamp's port `firmware/sim/bluetooth.py` drives a Bumble peripheral; on the hosts' port every
 TCP client gets a controller of its own and speaks HCI to it; on the hands' port every line of
 JSON is done to the lamp (["button", 1000]) or to the air (["loss", 0.01, 7], ["cut"]).
+With --controller the lamp's radio is that HCI controller instead, and hosts go to its like.
 Prints one line of JSON with its ports when ready, and nothing after that.
 Knows no product: which services there are the firmware says.
 """
@@ -16,13 +17,15 @@ import json
 import logging
 import random
 import signal
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bumble import hci, ll
 from bumble.controller import Controller
 from bumble.core import PhysicalTransport
 from bumble.link import LocalLink
-from bumble.transport.common import StreamPacketSource
+from bumble.transport import open_transport
+from bumble.transport.common import AsyncPipeSink, StreamPacketSource
 
 from .peripheral import Peripheral
 
@@ -83,8 +86,9 @@ class Antenna(Controller):
 class World:
     """One lamp, its hosts and the hands between them."""
 
-    def __init__(self) -> None:
+    def __init__(self, controller: str = "") -> None:
         self.air = Air()
+        self.controller = controller  # host:port of another one's HCI
         self.lamp: Peripheral | None = None
         self.hosts: dict[asyncio.StreamWriter, Antenna] = {}
         self.made = 0
@@ -101,9 +105,17 @@ class World:
         row[0] += 1
         row[1] += n
 
-    def antenna(self, address: str) -> Antenna:
-        """The lamp's controller."""
-        return Antenna("lamp", link=self.air, public_address=address)
+    async def radio(self, address: str) -> tuple[Any, Any, Callable[[], Awaitable[None]]]:
+        """The lamp's controller: where its packets come from, where they go, and its end."""
+        if self.controller:
+            transport = await open_transport(f"tcp-client:{self.controller}")
+            return transport.source, transport.sink, transport.close
+        antenna = Antenna("lamp", link=self.air, public_address=address)
+
+        async def end() -> None:
+            self.air.vanish(antenna)
+
+        return antenna, AsyncPipeSink(antenna), end
 
     def congested(self) -> bool:
         """Whether a host is slow to take what was sent to it."""
@@ -114,8 +126,8 @@ class World:
         try:
             await lamp.run()
         finally:
-            if lamp.controller:
-                self.air.vanish(lamp.controller)
+            if lamp.off:
+                await lamp.off()
             if self.lamp is lamp:
                 self.lamp = None
             writer.close()
@@ -174,8 +186,8 @@ class HostSink:
         self.writer.write(packet)
 
 
-async def serve(lamp_port: int, host_port: int, hands_port: int) -> None:
-    world = World()
+async def serve(lamp_port: int, host_port: int, hands_port: int, controller: str) -> None:
+    world = World(controller)
     ports = {}
     for name, handler, port in (
         ("lamp", world.on_lamp, lamp_port),
@@ -192,10 +204,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The air between a virtual lamp and its hosts.")
     for name in ("lamp", "host", "hands"):
         parser.add_argument(f"--{name}-port", type=int, default=0)
+    parser.add_argument("--controller", default="", metavar="HOST:PORT")
     given = parser.parse_args()
     logging.disable(logging.CRITICAL)  # peers that vanish are this process' daily bread
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # to be killed is how it ends: not a word
-    asyncio.run(serve(given.lamp_port, given.host_port, given.hands_port))
+    asyncio.run(serve(given.lamp_port, given.host_port, given.hands_port, given.controller))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from .errors import DreamlampError
 
 BRIDGES = {0x10C4: "CP210x", 0x1A86: "CH34x", 0x0403: "FTDI", 0x303A: "Espressif"}  # USB vendors
 BAUD = 115200
+PROMPT_S = 2  # for the prompt, and a second more at each try
 TRIES = 6  # to reach the prompt, while a board starts
 SILENCE_S = 1  # without a byte: nothing more will come
 ANSWER_S = 10
@@ -127,15 +128,18 @@ class Remote:
     def interrupt(self, tries: int = TRIES) -> None:
         """End what runs and come to a fresh prompt; a watchdog is given patience."""
         for left in reversed(range(tries)):
+            # a broken file system lets no soft reset through: the last tries do without
+            soft, patience_s = left > 1, PROMPT_S + tries - left
             try:
                 with contextlib.redirect_stdout(io.StringIO()):
-                    # a broken file system lets no soft reset through: the last tries do without
-                    self.line.enter_raw_repl(soft_reset=left > 1, timeout_overall=3)
+                    self.line.enter_raw_repl(soft_reset=soft, timeout_overall=patience_s)
                 break
             except (TransportError, struct.error):
                 if not left:
                     raise
-                time.sleep(0.3)
+                self.line.serial.write(b"\r\x03")
+                time.sleep(0.3)  # let whatever it says now come, and be forgotten
+                self.line.serial.reset_input_buffer()
         self.run(f"import machine\nmachine.WDT(timeout={PATIENCE_MS})")
 
     def close(self) -> None:
@@ -160,16 +164,10 @@ class Remote:
 
     def put(self, files: Mapping[str, bytes], told: Told = lambda what, share: None) -> None:
         """Write files (path: content), folders included."""
-        folders = sorted({f for path in files for f in _parents(path)})
-        self.run(f"import os\nfor f in {folders!r}:\n try: os.mkdir(f)\n except OSError: pass")
-        total, done = sum(map(len, files.values())) or 1, 0
-        for path, content in files.items():
-            self.run(f"f = open({path!r}, 'wb')")
-            for at in range(0, len(content), PIECE):
-                self.run(f"f.write({content[at : at + PIECE]!r})")
-                done += len(content[at : at + PIECE])
-                told("copying", done / total)
-            self.run("f.close()")
+        scripts = list(writing(files))
+        for done, script in enumerate(scripts, 1):
+            self.run(script)
+            told("copying", done / len(scripts))
 
     def hashes(self) -> dict[str, str]:
         """SHA-256 of each file on the board."""
@@ -178,13 +176,29 @@ class Remote:
 
     def remove(self, folder: str) -> None:
         """Remove a folder with all that is in it; none is no error."""
-        self.run(
-            "import os\ndef gone(p):\n"
-            " try:\n  for n, k, *_ in os.ilistdir(p):\n"
-            "   gone(p + '/' + n) if k & 0x4000 else os.remove(p + '/' + n)\n"
-            "  os.rmdir(p)\n except OSError: pass\n"
-            f"gone({folder!r})"
-        )
+        self.run(removing(folder))
+
+
+def writing(files: Mapping[str, bytes]) -> Iterator[str]:
+    """Scripts that write files (path: content), folders included."""
+    folders = sorted({f for path in files for f in _parents(path)})
+    yield f"import os\nfor f in {folders!r}:\n try: os.mkdir(f)\n except OSError: pass"
+    for path, content in files.items():
+        yield f"f = open({path!r}, 'wb')"
+        for at in range(0, len(content), PIECE):
+            yield f"f.write({content[at : at + PIECE]!r})"
+        yield "f.close()"
+
+
+def removing(folder: str) -> str:
+    """A script that removes a folder with all that is in it; none is no error."""
+    return (
+        "import os\ndef gone(p):\n"
+        " try:\n  for n, k, *_ in os.ilistdir(p):\n"
+        "   gone(p + '/' + n) if k & 0x4000 else os.remove(p + '/' + n)\n"
+        "  os.rmdir(p)\n except OSError: pass\n"
+        f"gone({folder!r})"
+    )
 
 
 def _parents(path: str) -> list[str]:

@@ -13,12 +13,14 @@ from pathlib import Path
 from . import drawing
 from .nights import Night
 from .page import STYLE
-from .summary import summarise
+from .summary import reasons, summarise
 from .words import (
+    breathing_sentence,
     duration,
     loop_sentence,
     moment,
     plain_sentences,
+    reason_sentence,
     source_label,
     sure_sentences,
 )
@@ -52,7 +54,7 @@ def page(night: Night, facts: dict, replayed: str = "", arms: str = "") -> str:
             _plain(facts, night),
             _panels(night, facts),
             _statistics(facts["statistics"], facts["heart"]),
-            _events(facts, arms),
+            _events(facts, night, arms),
             _sure(facts),
             _foot(night, facts, replayed),
         )
@@ -91,8 +93,9 @@ def _panels(night: Night, facts: dict) -> str:
         key += f" · thin line: {escape(facts['reference']['by'])}"
     low, high = drawing.heart_range(night)
     made = _panel("stages", "Sleep stages", key, svg["stages"] + f'<div class="rows">{rows}</div>')
+    step = 20 if high - low > 50 else 10
     heart_key = "mean and spread of each half minute, bpm · dashed: the baseline"
-    made += _panel("heart", "Heart rate", heart_key, svg["heart"] + _levels(low, high, 20))
+    made += _panel("heart", "Heart rate", heart_key, svg["heart"] + _levels(low, high, step))
     top = drawing.score_range(night)[1]
     score = svg["score"] + _levels(0, top, 100, only=100) + _marks(night, facts)
     score_key = "dashed: the threshold · tinted: the detector may look"
@@ -176,9 +179,12 @@ def _statistics(found: dict, heart: dict) -> str:
     )
 
 
-def _events(facts: dict, arms: str) -> str:
+def _events(facts: dict, night: Night, arms: str) -> str:
+    """What happened, on which figures it was decided, and both arms of the dark third."""
+    why = {(r["second"], r["name"]): reason_sentence(r) for r in reasons(night)}
     rows = "".join(
-        f"<li><b>{e['clock'] or duration(e['second'] / 60)}</b> {escape(loop_sentence(e))}</li>"
+        f"<li><b>{e['clock'] or duration(e['second'] / 60)}</b> {escape(loop_sentence(e))}"
+        f'<span class="why">{escape(why.get((e["second"], e["name"]), ""))}</span></li>'
         for e in facts["events"]
         if loop_sentence(e)
     )
@@ -190,7 +196,10 @@ def _events(facts: dict, arms: str) -> str:
 
 def _sure(facts: dict) -> str:
     said = "".join(f"<p>{escape(s)}</p>" for s in sure_sentences(facts))
-    return f'<section class="sure"><h2>How sure is this?</h2>{said}</section>'
+    hint = breathing_sentence(facts)
+    if hint:
+        hint = f'<section class="sure"><h2>Breathing</h2><p>{escape(hint)}</p></section>'
+    return f'{hint}<section class="sure"><h2>How sure is this?</h2>{said}</section>'
 
 
 def _foot(night: Night, facts: dict, replayed: str) -> str:

@@ -24,13 +24,11 @@ from typing import IO
 import numpy as np
 from lamp import names, wire
 
-from . import build, stored
+from . import build, places, stored
 from .errors import DreamlampError
 from .recordings import Recording
 from .uart import Uart
 
-ROOT = Path(__file__).resolve().parents[2]
-SIMULATOR = ROOT / "firmware" / "sim"
 # What the ESP32 leaves (DESIGN.md, RAM), words of 64 bits being twice as long; the simulator's own
 # share comes on top.
 HEAP_KB = {32: 96, 64: 192}
@@ -176,7 +174,7 @@ class World:
 
 def _fill(flash: Path) -> int:
     """Fill the lamp's flash but for a few sectors; return how many nights are on it."""
-    fill = [sys.executable, str(SIMULATOR / "fill.py"), str(flash), str(FREE_SECTORS)]
+    fill = [sys.executable, str(places.simulator() / "fill.py"), str(flash), str(FREE_SECTORS)]
     done = subprocess.run(fill, capture_output=True, text=True, check=True)
     return int(done.stdout.split()[0])
 
@@ -344,14 +342,12 @@ class Lamp:
 def command(world: World) -> list[str]:
     """How the lamp's process is started."""
     bits = world.scenario.bits
-    sys.path.insert(0, str(ROOT))
-    from tools import micropython
-
+    micropython = places.micropython()
     try:
         found = micropython.find(bits)
     except micropython.Missing as error:
         raise DreamlampError(str(error)) from None
-    made = build.compiled(bits, ROOT / "build" / "firmware", SIMULATOR)
+    made = build.compiled(bits, places.built(), places.simulator())
     start = str(made / "sim" / "start.py")
     share = subprocess.run([*found, start, "--share"], capture_output=True, text=True)
     if not share.stdout.strip().isdigit():

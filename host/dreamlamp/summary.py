@@ -21,6 +21,8 @@ LONG_HOLE_S = 6 * 3600
 CAUSES = {1: "power came back", 2: "reset button", 3: "watchdog", 4: "deep sleep", 5: "restart"}
 SYNTHETIC = "synthetic"
 SEEN = (wire.LOOP, wire.RESCUE, wire.REFUSED_RESCUE)  # each says that a loop was seen
+JUDGEMENTS = (*SEEN, wire.SETTLED, wire.WOKE, wire.NO_RESPONSE, wire.LIGHT_OFF)
+FIGURES = ("cycle", "hold", "lag_s", "base_bpm", "hr_bpm_x10", "quality", "confidence")
 
 
 def summarise(night: Night) -> dict:
@@ -177,6 +179,18 @@ def _early_end(night: Night) -> list[dict]:
         wire.END_LOST: "the night was broken off here and closed when the lamp started again",
     }[night.end]
     return [{"from_s": night.length_s, "to_s": night.length_s, "why": why}]
+
+
+def reasons(night: Night) -> list[dict]:
+    """For each judgement of loop or light: the figures of its epoch."""
+    at = {int(index): i for i, index in enumerate(night.epochs["index"])}
+    found = []
+    for event in night.events:
+        if event.code in JUDGEMENTS and event.epoch in at:
+            i = at[event.epoch]
+            figures = {name: int(night.epochs[name][i]) for name in FIGURES}
+            found.append({**_event(night, event), "stage": night.stages[i], **figures})
+    return found
 
 
 def _sureness(night: Night) -> dict:

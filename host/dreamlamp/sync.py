@@ -318,7 +318,8 @@ class Fetch:
     async def wait(self) -> tuple[int, bytes] | None:
         """The next of the stream; None: the link ended."""
         try:
-            return await asyncio.wait_for(self.link.data.get(), SILENCE_S)
+            async with asyncio.timeout(SILENCE_S):  # unlike wait_for it makes no task
+                return await self.link.data.get()
         except TimeoutError:
             return SILENCE
 

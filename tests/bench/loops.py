@@ -3,11 +3,13 @@
 Nobody has labelled loops: what is injected is made up, where it is injected is real, and false
 alarms are counted on nights as they are (all of them called false). With TRAIN=1 everything is
 nested: gate model and thresholds come from other people's nights than the one scored, and the
-thresholds of all nights are printed for committing. With TRAIN=0 the committed gate and
-thresholds are scored, which is in-sample for the nights they were chosen on.
+thresholds of all nights are printed for committing. With DATA=DIR or TRAIN=0 the committed gate
+and thresholds are scored, which is in-sample for the nights they were chosen on; $DREAMLAMP_DATA
+names a folder to choose on.
 """
 
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -322,6 +324,7 @@ def show(r: dict, how: str) -> None:
 
 
 def run(data: Path, nested: bool) -> dict:
+    nested = nested and not os.environ.get("DATA")  # a folder that is named is scored as it is
     nights = [n for d in SETS for n in _loopset.load(data, d)]
     if not nights:
         print(f"No nights of {', '.join(SETS)} under {data}.")

@@ -75,3 +75,24 @@ class Clock:
 
     def unix_s(self):
         return self.date
+
+
+class Memory:
+    """A file of `n` erased bytes that can be filled again; io.BytesIO holds its bytes twice."""
+
+    def __init__(self, n):
+        self.bytes, self.at = bytearray(n), 0
+        for i in range(n):
+            self.bytes[i] = 0xFF
+
+    def seek(self, at):
+        self.at = at
+
+    def readinto(self, buf):
+        buf[:] = self.bytes[self.at : self.at + len(buf)]
+
+    def write(self, data):
+        self.bytes[self.at : self.at + len(data)] = data
+
+    def flush(self):
+        pass

@@ -4,33 +4,14 @@ Used by tests/both (a few cuts, on MicroPython too), tests/host (every cut) and 
 (random cuts of whole nights).
 """
 
+from fakes import Memory
 from lamp import nightlog, wire
 from sim.flash import TEARS, Flash, PowerCut, Sectors
 
 SECTORS, SIZE = 7, 1024
 FRAMES = 50  # into a third sector, so that the synced night must give way
 
-
-class Memory:
-    """A file in RAM that can be filled again: the lamp's heap has no room for many images."""
-
-    def __init__(self):
-        self.bytes, self.at = bytearray(b"\xff" * (SECTORS * SIZE)), 0
-
-    def seek(self, at):
-        self.at = at
-
-    def readinto(self, buf):
-        buf[:] = self.bytes[self.at : self.at + len(buf)]
-
-    def write(self, data):
-        self.bytes[self.at : self.at + len(data)] = data
-
-    def flush(self):
-        pass
-
-
-BASE, SCRATCH = Memory(), Memory()
+BASE, SCRATCH = Memory(SECTORS * SIZE), Memory(SECTORS * SIZE)
 boots = 0
 
 

@@ -2,9 +2,9 @@
 
 import binascii
 import hashlib
-import io
 import struct
 
+from fakes import Memory
 from lamp import nightlog, wire
 from sim.flash import Flash, Sectors
 
@@ -12,7 +12,7 @@ SIZE = 1024  # small sectors: the same code, sooner at every border
 
 
 def chip(sectors=12, size=SIZE):
-    return Flash(io.BytesIO(b"\xff" * (sectors * size)), sectors, size)
+    return Flash(Memory(sectors * size), sectors, size)
 
 
 def boot(flash):

@@ -18,12 +18,23 @@ class Log:
         self.flags = {1: 0, 4: wire.ENTRY_OPEN}
         self.broken = False
 
-    def ids(self):
+    def entries(self):
+        for night in sorted(self.held):
+            yield night, len(self.held[night]), 2, self.flags[night], 3, 60
+
+    def nights(self):
         return sorted(self.held)
 
     def entry(self, night):
-        if night in self.held:
-            return night, len(self.held[night]), 2, self.flags[night], 3, 60
+        for entry in self.entries():
+            if entry[0] == night:
+                return entry
+
+    later = 0  # times a hash is not there yet
+
+    def hash_on(self, night):
+        self.later -= 1
+        return self.later < 0
 
     def read(self, night, offset, buf):
         if self.broken:
@@ -80,6 +91,7 @@ def test_hello_and_status_have_their_layouts():
 
 def test_nights_come_in_pages_that_fit_the_room():
     lamp = made()
+    assert ask(lamp, wire.NIGHTS, b"\x00")[1][0] == 2
     lamp.room = 20
     status, body = ask(lamp, wire.NIGHTS, b"\x00")
     assert body[0] == 2 and struct.unpack(wire.NIGHT_ENTRY, body[1:])[:2] == (1, 750)
@@ -145,6 +157,18 @@ def test_synced_and_delete_want_the_nights_own_hash():
     assert ask(lamp, wire.DELETE, b"\x01\x00" + sha)[0] == wire.OK and 1 not in lamp.log.held
     assert ask(lamp, wire.DELETE, b"\x01\x00" + sha)[0] == wire.NOT_FOUND
     assert ask(lamp, wire.DELETE, b"\x04\x00" + sha)[0] == wire.BUSY
+
+
+def test_a_hash_that_takes_its_time_is_asked_for_again_and_is_no_failure():
+    lamp = made()
+    lamp.log.later = 30
+    told = [ask(lamp, wire.DIGEST, b"\x01\x00") for _ in range(31)]
+    assert [status for status, _ in told] == [wire.LATER] * 30 + [wire.OK]
+    sha = told[-1][1][4:]
+    lamp.log.later = 1
+    assert ask(lamp, wire.SYNCED, b"\x01\x00" + sha)[0] == wire.LATER
+    assert lamp.log.flags[1] == 0
+    assert ask(lamp, wire.SYNCED, b"\x01\x00" + sha)[0] == wire.OK
 
 
 def test_time_and_settings_are_checked_before_they_are_taken():

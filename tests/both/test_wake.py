@@ -85,8 +85,6 @@ def test_each_right_that_is_missing_keeps_it_dark_and_says_so():
 
 def test_a_sleeper_who_is_awake_or_not_heard_is_left_in_the_dark():
     for why, told in (
-        (wire.WHY_AWAKE, {"stage": wire.W}),
-        (wire.WHY_AWAKE, {"p_w": 160}),
         (wire.WHY_SIGNAL, {"flags": 0}),
         (wire.WHY_SIGNAL, {"quality": 40}),
         (wire.WHY_SIGNAL, {"stage": wire.UNSCORED}),
@@ -94,6 +92,19 @@ def test_a_sleeper_who_is_awake_or_not_heard_is_left_in_the_dark():
         bed = ready()
         assert bed.loop(**told) == why
         assert bed.shine(100) == 0
+    for told in ({"stage": wire.W}, {"p_w": 160}):
+        bed = ready()
+        assert bed.sleep(1, wire.CYCLE, **told) == bed.sleep(2, **told) == 0
+        assert bed.sleep(1, **told) == wire.REFUSED_RESCUE and bed.wake.c == wire.WHY_AWAKE
+        assert bed.sleep(3) == 0 and bed.shine(100) == 0
+
+
+def test_who_looks_awake_on_a_surge_is_answered_between_two():
+    bed = ready()
+    assert bed.sleep(1, wire.CYCLE, stage=wire.W, p_w=200, score=130) == 0
+    assert bed.shine(100) == 0
+    assert bed.sleep(1, score=0) == wire.RESCUE
+    assert bed.wake.a == 130
 
 
 def test_the_limits_are_what_the_texts_say():

@@ -111,6 +111,13 @@ def test_writing_ends_the_drift_of_every_text(tree):
     assert "_LAMP = const(26)" in (tree / "firmware/lamp/board.py").read_text()
 
 
+def test_the_second_board_becomes_the_firmwares_by_one_word(tree):
+    edit(tree / "hardware/dreamlamp.toml", 'reference = "devkitc"', 'reference = "s3"')
+    generate.write(tree)
+    assert "_LAMP = const(5)\n" in (tree / "firmware/lamp/board.py").read_text()
+    assert 'REFERENCE = "s3"' in (tree / "host/dreamlamp/pins.py").read_text()
+
+
 def test_the_command_that_make_check_runs_fails_on_drift(tree):
     assert "hardware/generate.py --check" in (ROOT / "Makefile").read_text()
     command = [sys.executable, tree / "hardware/generate.py", "--check"]

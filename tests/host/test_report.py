@@ -92,3 +92,33 @@ def test_the_page_is_written_whole(tmp_path):
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["night.html"]
     assert (tmp_path / "deep" / "night.html").read_text().endswith("</html>\n")
     assert np.isclose(facts["statistics"]["tib"], len(night) / 2)
+
+
+def test_each_decision_stands_with_the_figures_it_was_made_on():
+    made = Maker().boot().clock()
+    for index in range(30):
+        beats = list(range(0, 30000, 1000))
+        made.epoch(
+            beats, score=index * 4, cycle=index * 4, lag_s=150, base_bpm=55, stage=CODES["R"]
+        )
+    made.index = 29
+    page = page_of(made.event(wire.LOOP, 30, 116, 100, wire.CYCLE).end().raw())
+    said = "heart 60 bpm over a baseline of 55 · returns 116 (every 150 s) · plateau 0 · REM, 80 %"
+    assert said in page and page.index("score 116") < page.index(said)
+
+
+def test_a_heart_that_cycles_as_in_apnea_is_a_hint_and_no_diagnosis():
+    def night(period_s):
+        made, at, times = Maker().boot().clock(), 0.0, []
+        while at < 2 * 3600:
+            at += 60 / (60 + 8 * np.sin(2 * np.pi * at / period_s))
+            times.append(round(at * 1000))
+        beats = np.array(times)
+        for i in range(240):
+            low, high = np.searchsorted(beats, (i * 30000, i * 30000 + 30000))
+            made.epoch((beats[low:high] - i * 30000).tolist(), stage=CODES["N2"])
+        return made.end().raw()
+
+    page = page_of(night(45))
+    assert "ask a doctor whether your breathing" in page and "other things cause it" in page
+    assert "<h2>Breathing" not in page_of(night(8))

@@ -13,15 +13,16 @@ from dreamlamp import board, bringup, sim, sleeper, stored
 from dreamlamp.remote import connect
 
 HEART = sleeper.sleeper(3)
+FREE_S = 3600  # of each start that take no time
 
 
-def checked(folder, *defects):
+def checked(folder, *defects, ask=None):
     """Name -> check, of a board with these defects; its clock races, and is not judged."""
     world = sim.World(folder / "world", HEART, sim.Scenario())
     board.bare(world.folder)
-    plugged = board.plugged(world, defects=defects, realtime=False)
+    plugged = board.plugged(world, defects=defects, fast_s=FREE_S)
     with plugged as (_, uart), connect(uart.device) as remote:
-        found = bringup.checks(remote.run)
+        found = bringup.checks(remote.run, ask=ask)
     log = (world.folder / "light.log").read_text().split()
     assert log[-1] == "0" and max(map(int, log[1::2])) == 65535
     return {check.name: check for check in found if check.name != "clock"}
@@ -44,6 +45,7 @@ def test_a_lamp_that_is_well_passes_every_check(tmp_path):
         ("loose_int", ["interrupt"], "never falls"),
         ("dead_led", ["infrared LED"], "the infrared LED does not light"),
         ("dead_lamp", ["light"], "the strip takes no current"),
+        ("stuck_button", ["button"], "closed for ever"),
     ],
 )
 def test_each_defect_is_named_and_nothing_else(tmp_path, defect, names, says):
@@ -52,6 +54,29 @@ def test_each_defect_is_named_and_nothing_else(tmp_path, defect, names, says):
     assert list(bad) == names
     for check in bad.values():
         assert check.ok is False and says in check.advice
+
+
+def test_a_press_that_was_asked_for_and_never_comes_is_named(tmp_path):
+    asked = []
+    found = checked(tmp_path, "max30100", ask=asked.append)
+    assert found["button"].ok and len(asked) == 1
+    assert found["press"].ok is False and "no press arrives" in found["press"].advice
+
+
+def test_a_button_that_is_stuck_is_not_asked_for_a_press(tmp_path):
+    asked = []
+    found = checked(tmp_path, "stuck_button", "max30100", ask=asked.append)
+    assert "press" not in found and asked == []
+
+
+def test_a_press_arrives(tmp_path):
+    world = sim.World(tmp_path / "world", HEART, sim.Scenario())
+    board.bare(world.folder)
+    events = [[ms, "button", 300] for ms in range(0, 120_000, 2000)]
+    plugged = board.plugged(world, events=events, fast_s=FREE_S)
+    with plugged as (_, uart), connect(uart.device) as remote:
+        bringup.prepare(remote.run)
+        assert bringup._press(remote.run).ok
 
 
 def test_without_a_finger_it_asks_for_one_instead_of_blaming_a_part():
@@ -84,7 +109,7 @@ def test_the_doctors_command_ends_with_1_and_names_the_fault(tmp_path):
 def test_full_light_is_held_measured_and_kept_by_the_lamp(tmp_path):
     world = sim.World(tmp_path / "world", HEART, sim.Scenario())
     board.bare(world.folder)
-    with board.plugged(world, realtime=False) as (_, uart):
+    with board.plugged(world, fast_s=FREE_S) as (_, uart):
         command = [sys.executable, "-m", "dreamlamp.cli", "lux", "--port", uart.device]
         done = subprocess.run(command, input="180\n", capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

@@ -198,7 +198,7 @@ def test_a_night_of_the_whole_firmware_comes_by_cable_and_replays(tmp_path, bits
     with Air() as air, Uart() as uart:
         world.open_to(air.lamp)
         with sim.Lamp(world, uart=uart) as lamp:
-            lamp.wait_until(world.fast_until_s)  # from here on in step with the real clock
+            lamp.wait_until(world.over_s)
             (first,) = asyncio.run(pull(uart.device, tmp_path / "a"))
             (second,) = asyncio.run(pull(uart.url, tmp_path / "b"))
     assert first.path.read_bytes() == second.path.read_bytes()

@@ -5,17 +5,44 @@ mpremote is the real one; what it writes is what boots.
 
 import asyncio
 import dataclasses
+import json
+import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import serial
-from dreamlamp import board, flash, library, link, places, replay, sim, sleeper, wholenight
+from click.testing import CliRunner
+from dreamlamp import (
+    board,
+    cable,
+    chip,
+    cli,
+    doctor,
+    flash,
+    image,
+    library,
+    link,
+    places,
+    replay,
+    sim,
+    sleeper,
+    stored,
+    update,
+    wholenight,
+)
 from dreamlamp.air import Air
-from dreamlamp.remote import BoardError, connect
+from dreamlamp.line import Refusal
+from dreamlamp.remote import BoardError
+from lamp import wire
+from test_image import published
 
+ROOT = Path(__file__).resolve().parents[2]
 MINUTES = 25
 HEART = sleeper.sleeper(3)
 SHORT = dataclasses.replace(HEART, beats_ms=HEART.beats_ms[HEART.beats_ms < MINUTES * 60000])
@@ -73,6 +100,78 @@ def test_a_night_is_recorded_on_what_was_flashed(flashed, tmp_path):
     assert replay.replay(night).ok
 
 
+def build_one():
+    """The commands of the README's section, but for the one that flashes."""
+    section = (ROOT / "README.md").read_text().split("## Build one")[1].split("\n## ")[0]
+    lines = re.findall(r"^    dreamlamp ([^#\n]+)", section, re.M)
+    assert [line.split()[0] for line in lines[:2]] == ["flash", "doctor"] and len(lines) > 4
+    return [shlex.split(line) for line in lines[1:]]
+
+
+def settings_are_kept_and_nonsense_is_refused(port):
+    def run(*words):
+        return CliRunner().invoke(cli.main, ["config", *words, "--port", port, "--json"])
+
+    done = run("set", "ceiling", "40")
+    assert json.loads(done.stdout) == {"ceiling": 40}, done.output
+    listed = json.loads(run("list").stdout)
+    assert listed["ceiling"] == 40 and listed["board"] == "devkitc" and listed["kit"] == "heart"
+    assert len(json.loads(run("set", "wake", "07:00").stdout)["wake"]) == 14
+    assert json.loads(run("set", "wake", "off").stdout) == {"wake": []}
+    assert "1 to 100" in run("set", "ceiling", "101").stderr
+    assert "heart" in run("set", "kit", "eeg").stderr
+    assert "no setting" in run("get", "colour").stderr
+
+    async def past_this_end():
+        async with cable.connect(port) as line:
+            for key, number in ((wire.KEY_CEILING, 0), (wire.KEY_KIT, 2), (wire.KEY_BOARD, 9)):
+                with pytest.raises(Refusal, match="bad request"):
+                    await line.request(wire.SET, bytes((key, number)))
+
+    asyncio.run(past_this_end())
+
+
+def test_one_command_makes_a_lamp_that_advertises_and_the_doctor_is_content(tmp_path, monkeypatch):
+    """esptool is a stand-in that puts the parts where they would lie; the rest is real."""
+    world = sim.World(tmp_path / "world", SHORT, sim.Scenario())
+    board.bare(world.folder, stock=True)
+    monkeypatch.setattr(image, "ARCH", "x64")  # the virtual chip's
+    monkeypatch.setattr(chip, "identify", lambda port: "ESP32-D0WD-V3")
+    written = {}
+
+    def write(port, parts, told, erase):
+        written.update(parts)
+        (world.folder / "table.bin").write_bytes(parts[image.TABLE])
+        (world.folder / "vfs.bin").write_bytes(parts[image.PLACE["vfs"].offset])
+        with serial.serial_for_url(port) as line:  # esptool's hard reset
+            line.dtr = False
+            line.rts = True
+            time.sleep(0.1)
+            line.rts = False
+
+    monkeypatch.setattr(chip, "write", write)
+    (tmp_path / "esp32.bin").write_bytes(published())
+    with Air() as air:
+        monkeypatch.setenv("DREAMLAMP_AIR", air.address)
+        monkeypatch.setenv("DREAMLAMP_AIR_KEYS", str(tmp_path / "host.json"))
+        monkeypatch.setenv("DREAMLAMP_LIBRARY", str(tmp_path / "nights"))
+        with board.plugged(world, air.lamp) as (_, uart):
+            command = ["flash", uart.url, "--image", str(tmp_path / "esp32.bin"), "--json"]
+            done = CliRunner().invoke(cli.main, command)
+            assert done.exit_code == 0, done.output
+            said = json.loads(done.stdout)
+            assert said["name"] == "0001" and said["heard"]
+            assert {f["state"] for f in said["findings"]} == {"fine"}
+            assert sorted(written) == [0x1000, 0x8000, 0x10000, 0x200000]
+            for words in build_one():
+                words = [uart.device if w == "/dev/ttyUSB0" else w for w in words]
+                done = CliRunner().invoke(cli.main, words)
+                assert done.exit_code == 0 and "XX" not in done.stdout, (words, done.output)
+            settings_are_kept_and_nonsense_is_refused(uart.device)
+    kept = json.loads((world.folder / "nvs.json").read_text())["lamp"]
+    assert kept["kit"] == stored.packed(1).hex() and kept["board"] == stored.packed(1).hex()
+
+
 def test_a_board_without_the_partition_for_nights_is_refused(tmp_path):
     world = sim.World(tmp_path / "world", SHORT, sim.Scenario())
     board.bare(world.folder, stock=True)
@@ -109,9 +208,77 @@ def test_a_file_system_that_does_not_mount_is_complained_of_and_flashed_anew(fla
     vfs = bytearray((world.folder / "vfs.bin").read_bytes())
     vfs[: 2 * 4096] = b"\x00" * 8192
     (world.folder / "vfs.bin").write_bytes(vfs)
-    with board.plugged(world) as (lamp, uart), connect(uart.device):
+    with board.plugged(world) as (lamp, uart):
+        done = flash.flash(uart.device, None, {})
         assert any("corrupted" in line for line in lamp.said)
+        assert done.files > 20
 
 
 def test_places_of_a_checkout():
     assert places.checkout() and (places.simulator() / "start.py").is_file()
+
+
+# --- updates -------------------------------------------------------------------------------------
+
+FAST_S = 90  # after each start: the minute of a trial takes a second
+
+
+def firmware_with(name="", source=""):
+    """This firmware, one file of it replaced by a source that MicroPython compiles itself."""
+    files = {
+        path.removeprefix("/a/"): data
+        for path, data in flash.firmware("x64").items()
+        if path.startswith("/a/")
+    }
+    if name:
+        del files[f"lamp/{name}.mpy"]
+        files[f"lamp/{name}.py"] = source.encode()
+    return files
+
+
+def mark_of(world):
+    return json.loads((world.folder / "nvs.json").read_text())["boot"]["ab"]
+
+
+def test_an_update_proves_itself_and_keeps_nights_and_settings(flashed, tmp_path):
+    world = copy_of(flashed, tmp_path)
+    nights = os.urandom(4096) * 4
+    (world.folder / "flash.bin").write_bytes(nights.ljust(0x180000, b"\xff"))
+    with board.plugged(world, fast_s=FAST_S) as (_, uart):
+        files = {**firmware_with(), "lamp/new.txt": b"newer"}
+        done = update.update(uart.device, files=files)
+        assert done.proven and done.slot == "b"
+        assert update.update(uart.device, files=files) is None  # it is there already
+    assert mark_of(world) == 1
+    kept = json.loads((world.folder / "nvs.json").read_text())["lamp"]
+    assert kept["mode"] == stored.packed(1).hex()
+    assert (world.folder / "flash.bin").read_bytes()[:16384] == nights
+
+
+@pytest.mark.parametrize(
+    "name, source, says",
+    [
+        ("main", "raise RuntimeError('broken')", ""),
+        ("main", "import time\ndef main():\n while True:\n  time.sleep(1)", ""),
+        ("heart", "raise ValueError('no heart')", "no heart"),
+    ],
+    ids=["does not import", "hangs", "crashes"],
+)
+def test_a_broken_update_is_rolled_back_without_help(flashed, tmp_path, name, source, says):
+    world = copy_of(flashed, tmp_path)
+    with board.plugged(world, fast_s=FAST_S) as (_, uart):
+        done = update.update(uart.device, files=firmware_with(name, source))
+        assert not done.proven and done.slot == "a" and says in done.crash
+    assert mark_of(world) & 7 == doctor.LOST
+
+
+def test_a_held_button_ends_a_trial_at_once(flashed, tmp_path):
+    world = copy_of(flashed, tmp_path)
+    nvs = json.loads((world.folder / "nvs.json").read_text())
+    nvs["boot"]["ab"] = doctor.TRIAL  # of a slot b that is empty
+    (world.folder / "nvs.json").write_text(json.dumps(nvs))
+    events = ((500, "button", 4000),)
+    with board.plugged(world, fast_s=20, events=events) as (lamp, uart):
+        asyncio.run(update.outcome(uart.device, 1, lambda *_: None))
+        assert lamp.starts == 1
+    assert mark_of(world) == doctor.LOST

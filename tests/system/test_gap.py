@@ -5,7 +5,7 @@ import struct
 import subprocess
 
 import pytest
-from dreamlamp import build, sim
+from dreamlamp import build, places, sim
 from lamp import ring
 
 from tools import micropython
@@ -21,7 +21,7 @@ def test_the_fifo_is_read_in_time_through_epochs_erases_and_collections(tmp_path
         found = micropython.find(bits)
     except micropython.Missing as why:
         pytest.skip(str(why))
-    made = build.compiled(bits, sim.ROOT / "build" / "firmware", sim.SIMULATOR)
+    made = build.compiled(bits, places.built(), places.simulator())
     beats = range(500, 2 * 3600 * 1000, 1000)
     (tmp_path / "beats.bin").write_bytes(struct.pack(f"<{len(beats)}I", *beats))
     (tmp_path / "pulse.bin").write_bytes(sim.finger_pulse())

@@ -1,14 +1,17 @@
 """A lamp's real radio files under MicroPython, the air, and unmodified bleak: whole syncs."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import pytest
 from bleak import BleakClient, BleakScanner
+from bleak.exc import BleakError
 from click.testing import CliRunner, Result
 from dreamlamp import link, sync
 from dreamlamp.air import Air
@@ -155,6 +158,21 @@ def test_a_lamp_whose_button_nobody_held_lets_nobody_in(air, lamp, tmp_path):
     with pytest.raises(link.LampError, match="hold"):  # it may have hung up by now
         asyncio.run(pull(tmp_path))
     assert not list(tmp_path.glob("*.night"))
+
+
+def test_a_stranger_may_try_to_pair_once_in_two_seconds(lamp):
+    async def hammer() -> int:
+        tries, end = 0, time.monotonic() + 6
+        while time.monotonic() < end:
+            line = link.Link(await link.find(), pair=True)
+            with contextlib.suppress(BleakError):
+                await line.open()
+                await line.client.disconnect()
+            await link.forget(line)
+            tries += 1
+        return tries
+
+    assert 1 <= asyncio.run(hammer()) <= 4
 
 
 def test_a_bond_outlives_a_restart_of_both(air, paired, tmp_path):

@@ -6,7 +6,7 @@ import click
 
 from .. import bringup, terminal
 from .. import doctor as checks
-from ..terminal import out
+from ..terminal import err, out
 from .common import as_json, show_json
 from .sync import connect
 
@@ -63,7 +63,8 @@ def _wiring(port: str | None, as_json: bool) -> None:
 
     port = port or remote.find_port()
     with remote.connect(port) as board, terminal.bars({}) as told:
-        found = bringup.checks(board.run, told)
+        ask = err.print if err.is_terminal and not as_json else None
+        found = bringup.checks(board.run, told, ask)
         board.reset()
     if as_json:
         show_json({"port": port, "checks": [check.as_json() for check in found]})
