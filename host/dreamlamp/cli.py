@@ -45,6 +45,7 @@ COMMANDS = {
     "bonds": "bonds",
     "flash": "board",
     "update": "board",
+    "config": "config",
     "doctor": "doctor",
     "lux": "lux",
     "night": "virtual",
