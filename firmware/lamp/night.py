@@ -234,7 +234,7 @@ class Night:
         self.doubted = False
         self.state = wire.IDLE
         self.worn_epochs = self.unworn_epochs = 0
-        self.rested = reason == wire.END_UNWORN
+        self.rested = reason == wire.END_UNWORN or reason == wire.END_LOST
         self.ended_s = self.now_s
         if self.epoch.index >= _NIGHT_EPOCHS:
             self.settings.set("baseline", self.mind.learn())

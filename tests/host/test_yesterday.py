@@ -111,3 +111,11 @@ def test_the_hour_is_kept_once_an_hour():
     lamp.settings.set = counted
     lamp.wear(150)
     assert writes.count("seen") == 3
+
+
+def test_a_finger_right_after_yesterdays_night_was_closed_begins_tonights():
+    lamp = cut_night()
+    lamp.wear(1, finger=False)
+    assert lamp.log.open_id == 0 and reason(lamp, 1) == wire.END_LOST
+    lamp.wear(12)
+    assert lamp.log.open_id == 2
