@@ -374,7 +374,7 @@ class Night:
         """A host said what time it is: date the open night, or the newest one.
 
         An open night that was gone on with although it was cut hours ago is another's: it is
-        closed, and a new one begins.
+        closed, and a new one begins. Once it was found to be tonight's, no later clock parts it.
         """
         self.told = self.now_s, unix_s, offset_min
         if self.settings.get("utc_min") != offset_min:
@@ -390,6 +390,8 @@ class Night:
                 if not self.unworn_epochs:
                     self.begin()
                 return
+            if night == self.resumed and away >= 0:
+                self.resumed = 0
         self.diary.clock(self.boot, *self.told)
 
     def _note_hour(self):
