@@ -60,7 +60,7 @@ class Night:
         self.unworn_epochs = 0
         self.lost = 0  # samples missing from this epoch
         self.examine = None  # the board's checkup, for the server
-        self.ended_s = -_FRESH_S
+        self.ended_s = -_FRESH_S if cause == _POWER_ON else 0  # a reset is no new evening
         self.rested = True  # the finger was off since the button ended a night
         self.given_up = 0  # unsynced nights that had to make room
         self.faults = 0  # of the flash
@@ -381,9 +381,11 @@ class Night:
             self.settings.set("utc_min", offset_min)
         if self.dawn:
             self.dawn.clock(self.now_s, unix_s)
+        night, hour = struct.unpack("<HI", self.settings.get("seen", bytes(6)))
+        away = (unix_s - self.now_s) // _HOUR_S - hour
+        if not self.ended_s and night == self.log.newest and away * _HOUR_S > _FRESH_S:
+            self.ended_s = -_FRESH_S
         if self.resumed and self.resumed == self.log.open_id:
-            night, hour = struct.unpack("<HI", self.settings.get("seen", bytes(6)))
-            away = (unix_s - self.now_s) // _HOUR_S - hour
             if night == self.resumed and away * _HOUR_S > _FRESH_S:
                 self.end(wire.END_LOST)
                 self.ended_s = self.now_s - _FRESH_S
