@@ -260,12 +260,15 @@ class Night:
         return self.settings.set(key, value)
 
     def set_mode(self, mode):
-        """Off, observe or act, at once; return 0 or why not (wire.WHY_*)."""
+        """Off, observe or act, at once; return 0, why not (wire.WHY_*), or -1: it could not be
+        kept, and the night stays dark."""
         policy = self.settings.get("consent", 0)
         if mode == wire.ACT and policy & ~wire.POLICY_THIRD != wire.POLICY:
             return wire.WHY_CONSENT
         if mode != self.mode:
-            self.settings.set("mode", mode)
+            if not self.settings.set("mode", mode):
+                self.mind.wake.off(self.now_s)
+                return -1
             self._judge_anew()
         return 0
 
