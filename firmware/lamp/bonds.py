@@ -37,6 +37,7 @@ class Bonds:
         self.current = None  # address of the bond this connection proved to have
         self.deleted = set()  # (kind, address) the stack believes deleted
         self.refused = False  # this connection tried what it may not
+        self.held = None  # the `limit` of its bond, once somebody looked
 
     def open(self, now_s):
         """Somebody held the button: let one bond in."""
@@ -137,6 +138,7 @@ class Bonds:
     def permit(self, slot, limit):
         """Make the bond in `slot` a companion's: rights u8, unix_s u32; None: the owner's own."""
         self.settings.set("guest%d" % slot, limit)
+        self.held = None  # it holds from now on, whoever speaks
 
     def limit(self, slot):
         """What `permit` kept for `slot`, or b"": the owner's own."""

@@ -322,6 +322,14 @@ def test_who_holds_the_cable_is_not_taken_for_the_companion_on_the_radio():
     assert may(lamp) == (False, False) and may(lamp.another()) == (True, True)
 
 
+def test_what_the_cable_forbids_the_radio_forbids_at_once():
+    lamp = companion(wire.MAY_WATCH | wire.MAY_LIGHT)
+    assert may(lamp) == (True, True)
+    none = struct.pack(wire.PERMIT_LAYOUT, 1, 0, 2000)
+    assert ask(lamp.another(), wire.SET, bytes((wire.KEY_PERMIT,)) + none)[0] == wire.OK
+    assert may(lamp) == (False, False)
+
+
 def test_a_companion_may_nothing_else():
     lamp = companion(wire.MAY_WATCH | wire.MAY_LIGHT)
     before = list(lamp.settings.items())
