@@ -126,10 +126,12 @@ class Bonds:
         return rows
 
     def revoke(self, slot, key):
-        """Forget the bond in `slot` if it is that of address `key`."""
+        """Forget the bond in `slot` if it is that of address `key`; False if it is still there."""
         if self.slot(key) != slot:
             return False
         self.settings.set(slot_key(slot), None)
+        if self.slot(key) is not None:
+            return False
         self.permit(slot, None)  # the next one in this slot is somebody else
         if self.current == key:
             self.current = None
