@@ -66,6 +66,7 @@ class Night:
         self.faults = 0  # of the flash
         self.doubted = False  # whether the night that is gone on with is tonight's
         self.seen = 0  # the hour of Unix time that was noted last
+        self.hour = self.past_s = 0  # Unix time of second 0 since boot; in one it is no small int
         self._plan_dawn()
         if log.resume() and not safe:
             self._stretch(wire.BOOT)
@@ -380,12 +381,14 @@ class Night:
         closed, and a new one begins. Once it was found to be tonight's, no later clock parts it.
         """
         self.told = self.now_s, unix_s, offset_min
+        zero_s = unix_s - self.now_s
+        self.hour, self.past_s = zero_s // _HOUR_S, zero_s % _HOUR_S  # divmod's are heap objects
         if self.settings.get("utc_min") != offset_min:
             self.settings.set("utc_min", offset_min)
         if self.dawn:
             self.dawn.clock(self.now_s, unix_s)
         night, hour = struct.unpack("<HI", self.settings.get("seen", bytes(6)))
-        away = (unix_s - self.now_s) // _HOUR_S - hour
+        away = self.hour - hour
         if not self.ended_s and night == self.log.newest and away * _HOUR_S > _FRESH_S:
             self.ended_s = -_FRESH_S
         if self.resumed and self.resumed == self.log.open_id:
@@ -402,7 +405,7 @@ class Night:
     def _note_hour(self):
         """Keep the hour in which the night was last known to go on, if a host told the time."""
         if self.told and self.state == wire.RECORDING:
-            hour = (self.told[1] + self.now_s - self.told[0]) // _HOUR_S
+            hour = self.hour + (self.past_s + self.now_s) // _HOUR_S
             if hour != self.seen:
                 self.seen = hour
                 self.settings.set("seen", struct.pack("<HI", self.log.open_id, hour))
