@@ -260,7 +260,7 @@ def test_an_update_proves_itself_and_keeps_nights_and_settings(flashed, tmp_path
     [
         ("main", "raise RuntimeError('broken')", ""),
         ("main", "import time\ndef main():\n while True:\n  time.sleep(1)", ""),
-        ("heart", "raise ValueError('no heart')", "no heart"),
+        ("night", "raise ValueError('no heart')", "no heart"),
     ],
     ids=["does not import", "hangs", "crashes"],
 )
