@@ -71,7 +71,7 @@ class Clock:
 
     def now_ms(self):
         """Milliseconds, modulo 2**30 (twelve days)."""
-        return time.ticks_ms() & 0x3FFFFFFF
+        return time.ticks_ms()
 
     def unix_s(self):
         """Unix time as a host told it since the power came; 0: nobody did."""

@@ -61,6 +61,7 @@ class Night:
         self.lost = 0  # samples missing from this epoch
         self.examine = None  # the board's checkup, for the server
         self.ended_s = -_FRESH_S if cause == _POWER_ON else 0  # a reset is no new evening
+        self.lit_s = self.ended_s  # when light was last asked for while no night was recorded
         self.rested = True  # the finger was off since the button ended a night
         self.given_up = 0  # unsynced nights that had to make room
         self.faults = 0  # of the flash
@@ -185,10 +186,10 @@ class Night:
         self._stretch(wire.NIGHT)
         self.diary.begin_ppg()
 
-    def _freshen(self):
-        """Whatever night this is, it is another one: it has its own rescues and light."""
+    def _freshen(self, light=True):
+        """Whatever night this is, it is another one: it has its own rescues and (`light`) light."""
         if self.now_s - self.ended_s >= _FRESH_S:
-            for key in ("rescues", "spent"):
+            for key in ("rescues", "spent")[: 1 + light]:
                 if self.settings.get(key, 0):
                     self.settings.set(key, 0)
 
@@ -231,6 +232,7 @@ class Night:
         self.mind.wake.cut()
         if self.dawn and reason == wire.END_BUTTON:
             self.dawn.off()  # who presses it is up
+            self._keep_dawn()
         self.diary.end(reason)
         self.doubted = False
         self.state = wire.IDLE
@@ -304,12 +306,14 @@ class Night:
 
     def shine(self, level, minutes=0):
         """Light that somebody asks for; return 0 or why not (wire.WHY_*)."""
-        if self.state != wire.RECORDING and not self.mind.wake.active():
-            self._freshen()
+        idle = self.state != wire.RECORDING
+        if idle and not self.mind.wake.active():
+            self._freshen(self.now_s - self.lit_s >= _FRESH_S)
             self._new_mind()
         why = self.mind.wake.shine(level, minutes)
         self._keep_account()
         if not why:
+            self.lit_s = self.now_s if idle else self.lit_s
             self._event(wire.LIGHT_ASKED, level, minutes)
         return why
 
@@ -325,6 +329,7 @@ class Night:
             from .dawn import Dawn
 
             self.dawn = Dawn()
+            self.dawn.done = struct.unpack("<I", self.settings.get("dawned", bytes(4)))[0]
         if self.dawn:
             self.dawn.take(plan, self.now_s)
             if self.told and not self.dawn.zero:
@@ -339,6 +344,7 @@ class Night:
     def lamp_off(self):
         """Dark now, and for the rest of the night."""
         self.mind.wake.off(self.now_s)
+        self._keep_dawn()
         self._keep_account()
         self._event(wire.LIGHT_OFF, c=wire.WHY_BUTTON)
 
@@ -357,6 +363,13 @@ class Night:
         """
         if (forget or self.mind.wake.rescues == NO_MORE) and self.settings.get("consent", 0):
             self.agree(bytes(5))
+
+    def _keep_dawn(self):
+        """A dawn that was called off does not come back after a reset."""
+        if self.dawn and self.dawn.done:
+            done = struct.pack("<I", self.dawn.done)
+            if self.settings.get("dawned", b"") != done:
+                self.settings.set("dawned", done)
 
     def _keep_account(self):
         """Rescues and light spent tonight outlive a reset; what cannot be kept is not spent."""

@@ -120,6 +120,18 @@ def test_light_that_was_asked_for_stays_while_no_night_is_recorded_and_is_accoun
     assert lamp.night.shine(20) == 0  # another evening: what the button ended does not last
 
 
+def test_the_evenings_light_has_one_dose_however_often_it_is_asked_for():
+    lamp = Lamp()
+    granted = 0
+    lamp.night.rested = False  # no night begins by wear
+    for _ in range(40):
+        granted += lamp.night.shine(100, 60) == 0
+        play(lamp, 8, ms=250)
+        lamp.night.lamp_off()
+    assert lamp.night.state == wire.IDLE
+    assert 0 < granted < 40 and lamp.night.shine(100) == wire.WHY_DOSE
+
+
 def test_light_in_a_night_is_in_its_log_and_the_buttons_no_lasts():
     lamp = Lamp()
     lamp.night.begin()
@@ -191,6 +203,18 @@ def test_the_button_puts_a_dawn_off_and_the_night_goes_on():
     lamp.night.press()
     lamp.night.end(wire.END_BUTTON)  # who ends the night is up: it does not come again
     assert max(play(lamp, 12)) == 0
+
+
+def test_a_dawn_that_was_called_off_does_not_come_back_after_a_reset():
+    lamp = Lamp()
+    lamp.night.clock_set(NOW, 0)
+    lamp.night.set_dawn(plan(300, 300 + 86400))
+    assert play(lamp, 3)[-1] > 0
+    lamp.night.lamp_off()
+    again = lamp.again()
+    again.night.clock_set(NOW + 180, 0)
+    assert max(play(again, 12)) == 0
+    assert again.night.dawn.at_s > 80000  # tomorrow's comes
 
 
 def test_a_lamp_without_a_plan_does_not_load_the_dawn():
