@@ -168,6 +168,8 @@ def test_a_locked_librarys_index_rests_sealed_and_answers_as_before(folder, monk
     )
     assert not (folder / index.FILE).exists()
     assert numbers(folder) == before and sealed.is_sealed(folder / index.FILE)
+    (folder / index.FILE).write_bytes(sealed.MAGIC + b"cut short")
+    assert numbers(folder) == before
     assert (
         CliRunner().invoke(cli.main, ["delete", "2", "--yes", "--library", str(folder)]).exit_code
         == 0
