@@ -22,6 +22,7 @@ from .typed import typed
 # what exists because of a night: bytes, note, page; under way; half written
 ENDINGS = (".night", ".json", ".html", ".part", ".night.new", ".json.new", ".html.new")
 PERSON = re.compile(r"[A-Za-z0-9_]{1,40}")  # in file names, so what every disk takes
+WEEKS = "weeks.html"  # the page over many nights of one person
 FORGOTTEN = "forgotten.json"  # nights deleted here that a lamp may still hold
 
 
@@ -164,9 +165,11 @@ def annotate(path: Path, **more) -> None:
 
 
 def belongings(path: Path) -> list[Path]:
-    """The files that exist because of the night in `path`."""
+    """The files that exist because of the night in `path`; the page over weeks draws it, too."""
+    person = person_of(path.stem)
+    weeks = path.with_name(f"{person}@{WEEKS}" if person else WEEKS)
     names = (path.with_name(path.stem + ending) for ending in ENDINGS)
-    return [file for file in names if file.is_file()]
+    return [file for file in (*names, weeks) if file.is_file()]
 
 
 def delete(path: Path) -> list[Path]:
