@@ -236,6 +236,14 @@ def test_after_tab_come_the_commands_and_options_that_fit(monkeypatch):
     assert offered("dreamlamp export --format om") == ["omh"]
 
 
-@pytest.mark.parametrize("command", sorted(cli.COMMANDS))
-def test_help_shows_what_to_type(command):
-    assert f"dreamlamp {command}" in run(command, "--help").output
+def commands():
+    """The words of each command, and of each command of a command."""
+    for name in sorted(cli.COMMANDS):
+        held = cli.main.get_command(None, name)
+        yield (name,)
+        yield from ((name, inner) for inner in getattr(held, "commands", ()))
+
+
+@pytest.mark.parametrize("words", list(commands()), ids=" ".join)
+def test_help_shows_what_to_type(words):
+    assert " ".join(("dreamlamp", *words)) in run(*words, "--help").output.split("Usage:")[1]
