@@ -7,7 +7,7 @@ nothing loaded from anywhere. Knows no library; every fact comes from `weeks`.
 from datetime import date
 from pathlib import Path
 
-from . import weekdrawing
+from . import sealed, weekdrawing
 from .page import STYLE, WEEKS
 from .templates import fill, safe
 from .words import SOURCE, clock, duration
@@ -17,10 +17,8 @@ WEEKS_MOST = 8  # rows of the table, so that a page is a page
 
 
 def write(found: dict, path: Path) -> None:
-    """Write the page of `weeks.facts` to `path`, whole or not at all."""
-    half = path.with_name(path.name + ".new")
-    half.write_text(page(found), encoding="utf-8")
-    half.replace(path)
+    """Write the page of `weeks.facts` to `path`, the owner's alone, whole or not at all."""
+    sealed.put(path, page(found).encode())
 
 
 def page(found: dict) -> str:

@@ -151,10 +151,11 @@ def test_nothing_of_a_deleted_night_is_left_on_the_disk(folder):
     assert run("report", "2").exit_code == 0 and run("nights").exit_code == 0
     assert any(secret.encode() in file.read_bytes() for file in folder.iterdir())
     assert secret.encode() in (folder / index.FILE).read_bytes()
+    assert run("weeks").exit_code == 0
     asked = run("delete", "2")
     assert asked.exit_code == 1 and path.exists()  # nobody said yes
     done = json.loads(run("delete", "2", "--yes", "--json").stdout)
-    assert len(done["deleted"]) == 3
+    assert len(done["deleted"]) == 4 and not (folder / "weeks.html").exists()
     assert not [file for file in folder.iterdir() if secret.encode() in file.read_bytes()]
     assert not list(folder.glob("*00002*")) and numbers(folder) == [1, 3, 4]
     assert not list(folder.glob("index.sqlite-*"))
@@ -168,6 +169,8 @@ def test_a_locked_librarys_index_rests_sealed_and_answers_as_before(folder, monk
     )
     assert not (folder / index.FILE).exists()
     assert numbers(folder) == before and sealed.is_sealed(folder / index.FILE)
+    (folder / index.FILE).write_bytes(sealed.MAGIC + b"cut short")
+    assert numbers(folder) == before
     assert (
         CliRunner().invoke(cli.main, ["delete", "2", "--yes", "--library", str(folder)]).exit_code
         == 0

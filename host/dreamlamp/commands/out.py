@@ -41,11 +41,14 @@ def export(night, kinds, everything, target: Path, wanted, folder, as_json) -> N
     if everything:
         with terminal.bars({"index": "reading"}) as told, index.opened(held, told) as known:
             paths = [held.folder / f"{row['name']}.night" for row in known.nights(wanted)]
+            unread = known.unreadable(wanted.person)
     else:
-        paths = [held.find(night or "last")]
+        paths, unread = [held.find(night or "last")], []
     target.mkdir(parents=True, exist_ok=True)
     made: list[Path] = []
-    failed = 0
+    for name, why in unread:
+        err.print(f"dreamlamp: {name} was left out: {why}", style="red", soft_wrap=True)
+    failed = len(unread)
     with terminal.bars({"export": "writing"}) as told:
         for count, path in enumerate(paths, 1):
             held_night = library.read(path)
