@@ -75,6 +75,15 @@ def test_a_withdrawal_that_cannot_be_kept_is_said_and_the_night_stays_dark():
     assert lamp.night.mind.wake.rescues == NO_MORE
 
 
+def test_a_mode_that_cannot_be_kept_is_said_and_the_night_stays_dark():
+    lamp = Lamp()
+    lamp.night.agree(CONSENT)
+    lamp.night.set_mode(wire.ACT)
+    lamp.settings.broken = True
+    assert lamp.night.set_mode(wire.OFF) == -1
+    assert lamp.night.mind.wake.rescues == NO_MORE
+
+
 def test_the_press_that_ended_a_light_withdraws_when_it_is_held():
     lamp = Lamp()
     lamp.night.agree(CONSENT)
