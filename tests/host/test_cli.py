@@ -35,6 +35,8 @@ def test_nights_lists_what_there_is_and_says_what_to_do_where_there_is_nothing(f
     assert row["facts"]["source"]["heart"] == "synthetic"
     empty = run("nights", "--library", tmp_path / "empty")
     assert empty.exit_code == 0 and "dreamlamp sync" in empty.output
+    others = run("nights", "--of", "anna", "--library", folder)
+    assert others.exit_code == 0 and "import FILE --as anna" in others.output
 
 
 def test_report_writes_the_page_and_shows_the_night(folder):
@@ -194,7 +196,7 @@ def test_no_progress_is_drawn_where_nobody_sees_it(capsys):
 
 
 WINDOWS = """
-import os, pathlib, sys, types
+import os, pathlib, subprocess, sys, types  # subprocess takes msvcrt for a sign of Windows
 sys.modules["fcntl"] = None
 asked = []
 from dreamlamp import cli, index, library

@@ -199,6 +199,6 @@ def test_a_dream_keeps_its_words_and_loses_the_trace_of_a_deleted_night(folder):
     book.add("I fell.", night="3F2A-00002", event={"name": "loop"}, trace=trace)
     book.add("I flew.", night="3F2A-00001", event={"name": "loop"}, trace=trace)
     done = CliRunner().invoke(cli.main, ["delete", "2", "--yes", "--library", str(folder)])
-    assert done.exit_code == 0 and "its trace in 1 dreams" in done.output
+    assert done.exit_code == 0 and "its trace in 1 dream\n" in done.output
     left = {dream.text: dream.trace for dream in book.all()}
     assert left == {"I fell.": None, "I flew.": trace}

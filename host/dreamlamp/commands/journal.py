@@ -115,8 +115,12 @@ def list_(tag, folder, as_json) -> None:
     \b
     dreamlamp journal list --tag stair
     """
-    show_found([(entry, entry.text) for entry in book(folder).all() if not tag or tag.casefold()
-                in entry.tags], as_json)  # fmt: skip
+    held = book(folder).all()
+    if not held and not as_json:
+        out.print("The journal is empty: `dreamlamp journal add` begins it.")
+        return
+    show_found([(entry, entry.text) for entry in held if not tag or tag.casefold() in entry.tags],
+               as_json)  # fmt: skip
 
 
 @journal.command()

@@ -7,6 +7,7 @@ import click
 from .. import index, library, terminal
 from ..errors import DreamlampError
 from ..terminal import err, out
+from ..words import counted
 from .common import as_json, choice, show_json, where
 
 FORMATS = ("edf", "csv", "parquet", "omh", "hypnogram")
@@ -63,7 +64,8 @@ def export(night, kinds, everything, target: Path, wanted, folder, as_json) -> N
     if as_json:
         show_json([str(file) for file in made])
     else:
-        out.print(f"{len(made)} files of {len(paths)} nights in {target}", soft_wrap=True)
+        said = f"{counted(len(made), 'file')} of {counted(len(paths), 'night')} in {target}"
+        out.print(said, soft_wrap=True)
         for file in made if len(paths) == 1 else []:
             out.print(f"  {file.name}", soft_wrap=True)
     if failed:
