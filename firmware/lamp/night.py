@@ -187,7 +187,7 @@ class Night:
         self.diary.begin_ppg()
 
     def _freshen(self, light=True):
-        """Whatever night this is, it is another one: it has its own rescues and (`light`) light."""
+        """Whatever night this is, it is another: with rescues and (`light`) light of its own."""
         if self.now_s - self.ended_s >= _FRESH_S:
             for key in ("rescues", "spent")[: 1 + light]:
                 if self.settings.get(key, 0):
