@@ -81,7 +81,7 @@ def test_two_drivers_on_a_net_are_refused(wrong):
 
 def test_two_supplies_on_a_net_are_refused(wrong):
     wrong["kits"]["eeg"]["source"] = "U1"
-    assert "+5V is driven by U1.5V and U4.VOUT" in complaints(wrong)
+    assert "+3V3 is driven by U1.3V3 and U4.VOUT" in complaints(wrong)
 
 
 def test_electrodes_in_a_kit_that_runs_on_usb_are_refused(wrong):
