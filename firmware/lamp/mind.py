@@ -7,12 +7,12 @@ Knows no clock, no log, no chip.
 
 from . import wire
 from .loops import Loops
-from .staging import Stager
 from .wake import Wake
 
 # What a mind is born with, in the order of the log's boot frame. All are small ints but the
 # baseline, which is bytes; each has its default here and nowhere else.
 DEFAULTS = {
+    "kit": wire.KIT_HEART,
     "mode": wire.OBSERVE,
     "rescues": 0,  # so far this night
     "consent": 0,  # version of the policy consented to
@@ -36,7 +36,7 @@ class Mind:
     def __init__(self, settings, night=0):
         born = {key: settings.get(key, default) for key, default in DEFAULTS.items()}
         self.born = born
-        self.stager = Stager()
+        self.stager = _stager(born["kit"])
         self.loops = Loops(born["baseline"] or None, born["shift"])
         self.wake = Wake(
             born["mode"],
@@ -63,3 +63,12 @@ class Mind:
     def learn(self):
         """Return the baseline for the next night."""
         return self.loops.learn()
+
+
+def _stager(kit):
+    """The kit's own; the other's model is not loaded."""
+    if kit == wire.KIT_EEG:
+        from .eegstaging import Stager
+    else:
+        from .staging import Stager
+    return Stager()

@@ -41,6 +41,7 @@ EVENT = (
     "flash fault",
     "dawn",
     "light asked",
+    "usb in",
 )
 
 WHY = (
@@ -67,4 +68,6 @@ WHY = (
 
 KIND = ("none", "cycle", "hold")
 
-END = ("open", "button", "unworn", "flash full", "closed at boot")
+END = ("open", "button", "unworn", "flash full", "closed at boot", "USB plugged in")
+
+KIT = ("?", "heart", "eeg")

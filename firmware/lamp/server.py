@@ -173,7 +173,7 @@ class Server:
             VERSION[0],
             VERSION[1],
             VERSION[2],
-            wire.KIT_HEART,
+            self.night.kit,
             self.night.state,
             self.night.mode,
             self.settings.get("boot", 0),

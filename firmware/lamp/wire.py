@@ -155,6 +155,7 @@ CLOCK = const(0x05)  # CLOCK_LAYOUT
 PPG = const(0x06)  # PPG_LAYOUT, then samples as codec.pack_samples wrote them
 END = const(0x07)  # reason u8, epochs u16
 BASELINE = const(0x08)  # follows a NIGHT or BOOT: the bytes loops.Loops was born with
+BANDS = const(0x09)  # BANDS_LAYOUT, of the EPOCH that follows; the EEG kit alone
 
 # night, boot, reset cause, seconds since boot, protocol, firmware 3 x u8, kit, mode, sample rate
 # in mHz, rescues so far this night, policy consented to, light ceiling (L*), loop threshold
@@ -167,6 +168,8 @@ EVENT_LAYOUT = "<BHBhhh"
 CLOCK_LAYOUT = "<HIIh"
 # epoch index, index of the first sample within the recorded minute, number of samples, marks
 PPG_LAYOUT = "<HHBB"
+# epoch index, then Epoch.eeg: delta theta alpha sigma beta gamma
+BANDS_LAYOUT = "<H6B"
 
 # event codes
 WORN = const(1)
@@ -189,6 +192,8 @@ FLASH_FAULT = const(17)  # a: programs and erases that did not stick, since boot
 # off for b seconds; WHY_DONE: over, b seconds after it began
 DAWN = const(18)
 LIGHT_ASKED = const(19)  # somebody asked for light. a: level (L*), b: minutes to dark, 0: an hour
+
+USB_IN = const(20)  # a kit with electrodes was plugged into USB: it records nothing until it is out
 
 # why the light stays dark or goes dark: value c of REFUSED_RESCUE, LIGHT_OFF, DAWN; in WILL_NOT
 WHY_MODE = const(1)  # mode off
@@ -219,6 +224,7 @@ END_BUTTON = const(1)
 END_UNWORN = const(2)
 END_FULL = const(3)
 END_LOST = const(4)  # closed at a later boot
+END_USB = const(5)  # a kit with electrodes was plugged into USB
 
 # epoch flags
 F_WORN = const(1)
