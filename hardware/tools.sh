@@ -7,7 +7,7 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 kicad() { kicad-cli version 2>/dev/null | grep -q '^9\.'; }
 
 wanted=()
-for pair in ngspice:ngspice openscad:openscad dot:graphviz xvfb-run:xvfb; do
+for pair in ngspice:ngspice openscad:openscad dot:graphviz xvfb-run:xvfb xauth:xauth; do
   command -v "${pair%%:*}" >/dev/null || wanted+=("${pair##*:}")
 done
 if [ "${#wanted[@]}" -gt 0 ] || ! kicad; then

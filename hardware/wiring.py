@@ -156,6 +156,8 @@ def parts_list(table: dict, kit: str) -> list[list[str]]:
         part = table["parts"][ref]
         price = reference["price_eur"] if ref == "U1" else part["price_eur"]
         name = reference["name"] if ref == "U1" else part["name"]
+        if part.get("kind") in ("resistor", "capacitor"):
+            name = f"{part['kind']} {name}"
         rows.append([ref, name, part.get("buy", ""), f"{price:g}"])
     for name, price in table["kits"][kit].get("also", {}).items():
         rows.append(["", name, "", f"{price:g}"])

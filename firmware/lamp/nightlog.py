@@ -40,8 +40,8 @@ class NightLog:
         self._ended = False
         self._claim = False  # the first write after a boot says where frames go on
         self._tail = -1  # and makes firm the last frame: a cut may have left it faint
-        self._digest = _NO_DIGEST  # the one that is known
-        self._hashing = []  # how far the next one is
+        self._digest = _NO_DIGEST
+        self._hashing = 0  # the night whose digest is being made
         self._damaged = self._walked = 0
         self._at_night = self._at_pos = 0  # the cursor of `read`
         self._at_sector = -1
@@ -355,22 +355,20 @@ class NightLog:
         if self._digest[0] == night:
             return True
         if not self._hashing:
-            self._hashing = [night, self.ring.find(night, 0), 0, hashlib.sha256()]
-            self._damaged = 0
-        going = self._hashing
-
-        def add(frame, size):
-            going[3].update(self._view[:size])
-            going[2] += size
-
-        if going[1] >= 0:
-            going[1] = self._walk_part(going[1], going[0], add)
-        if going[1] >= 0:
+            self._hashing, self._at_hash = night, self.ring.find(night, 0)
+            self._sha, self._hashed, self._damaged = hashlib.sha256(), 0, 0
+        if self._at_hash >= 0:
+            self._at_hash = self._walk_part(self._at_hash, self._hashing, self._hash)
+        if self._at_hash >= 0:
             return False
         self.rot += self._damaged
-        self._digest = (going[0], going[2], going[3].digest())
-        self._hashing = []
-        return going[0] == night
+        self._digest = (self._hashing, self._hashed, self._sha.digest())
+        self._hashing = 0
+        return self._digest[0] == night
+
+    def _hash(self, frame, size):
+        self._sha.update(self._view[:size])
+        self._hashed += size
 
     def digest(self, night):
         """(length, SHA-256) of the bytes of a night."""
@@ -421,8 +419,7 @@ class NightLog:
             return False
         if night == self.ring.newest:
             self._sector = -1
-        self._digest = _NO_DIGEST
-        self._hashing = []
+        self._digest, self._hashing = _NO_DIGEST, 0
         return self.ring.drop(night)
 
     def _is(self, night, sha):

@@ -1,8 +1,8 @@
 """Settings that survive: small ints and bytes in non-volatile storage, each with its checksum.
 
-A value that is absent, torn or of another layout reads as its default. Knows no chip: the
-storage is handed in (`get_blob(key, buf) -> n`, `set_blob`, `erase_key`, `commit`; OSError where
-there is nothing).
+A value that is absent, torn, of another layout or of another kind than its default reads as its
+default. Knows no chip: the storage is handed in (`get_blob(key, buf) -> n`, `set_blob`,
+`erase_key`, `commit`; OSError where there is nothing).
 """
 
 import struct
@@ -22,7 +22,7 @@ class Settings:
         self._buf = bytearray(VALUE_MAX + _OVERHEAD)
 
     def get(self, key, default=None):
-        """The value: an int (32 bits, signed) or bytes."""
+        """The value: an int (32 bits, signed) or bytes, of the default's kind if it has one."""
         buf = self._buf
         try:
             n = self._store.get_blob(key, buf)
@@ -32,6 +32,8 @@ class Settings:
         if end < 2 or buf[0] != LAYOUT:
             return default
         if struct.unpack_from("<I", buf, end)[0] != crc32(memoryview(buf)[:end]):
+            return default
+        if default is not None and isinstance(default, int) != (buf[1] == INT):
             return default
         if buf[1] == INT:
             return struct.unpack_from("<i", buf, 2)[0]

@@ -108,6 +108,9 @@ KEY_SHIFT = const(9)  # i8: percent the morning's answers move the loop threshol
 # slot u8 alone: that bond is the owner's own; with rights u8 and unix_s u32 it is a companion's,
 # who may so much until then. Read: such entries of all companions' bonds
 KEY_PERMIT = const(10)
+KEY_CEILING = const(11)  # u8: highest light, L* 1 to 100; the wake's own limits hold as well
+KEY_BOARD = const(12)  # u8: whose pins; BOARD_*
+KEY_KIT = const(13)  # u8: KIT_HEART
 PERMIT_LAYOUT = "<BBI"
 MAY_WATCH = const(1)  # STATUS, and the heart live
 MAY_LIGHT = const(2)  # LIGHT
@@ -123,6 +126,8 @@ SAFE = const(2)
 OFF = const(0)  # modes
 OBSERVE = const(1)
 ACT = const(2)
+
+BOARD_DEVKITC = const(1)
 
 KIT_HEART = const(1)
 KIT_EEG = const(2)

@@ -16,7 +16,7 @@ sector and program 0.7 ms a page of 256 B (typical, W25Q32JV data sheet, AC char
 ticks_ms and ticks_us 10 us (a call, measured in an emulated ESP32), so that no busy loop can
 stop time; a garbage collection what world.json says (`gc_us`, 0 unless given, because when it
 falls depends on the heap); a flash read 0.4 ms of the firmware's own code round it (esp32.py).
-The firmware's other computing is charged as far as world.json says how much (`work`: list of
+Other computing of the firmware is charged as far as world.json says how much (`work`: list of
 [every ms, us]). In a `steady` world, time in step goes on by what was waited for and charged, not
 by what the real clock says, so that a busy computer is no slow chip. Knows no chip and no radio.
 """

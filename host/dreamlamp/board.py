@@ -35,18 +35,16 @@ def plugged(
     world: World,
     radio: int | None = None,
     defects: tuple[str, ...] = (),
-    realtime: bool = True,
     fast_s: int = 0,
     events: tuple[tuple, ...] = (),
 ) -> Iterator[tuple[Lamp, Uart]]:
     """The board at its line; `radio` is the port of the air (air.py), if any.
 
     `defects` is how it was built wrong, by the names in firmware/sim/world.py. The first `fast_s`
-    after each start take no time; where not in `realtime`, nothing that waits does.
+    after each start take no time.
     """
     spec: dict = {"seed": world.scenario.seed, "events": events, "defects": defects}
-    if realtime:
-        spec |= {"fast_until_s": 0, "fast_boot_s": fast_s}
+    spec |= {"fast_until_s": 0, "fast_boot_s": fast_s}
     spec["outside"] = ["127.0.0.1", radio] if radio else None
     (world.folder / "world.json").write_text(json.dumps(spec))
     with Uart() as uart, Lamp(world, uart=uart) as lamp:

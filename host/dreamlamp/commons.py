@@ -26,9 +26,10 @@ PAGE = 100  # dreams on a page of the list
 TITLE, REST = 80, 260  # characters
 ROW = {"wake": 0, "rem": 25, "light": 50, "deep": 75}
 SENTENCE = re.compile(r"\S.{6,}?[.!?…](?=\s)")
-# nothing is loaded but the site's own two scripts; the style stands in the page
+# Nothing is loaded but the site's own two scripts; the style stands in the page. `file:` for
+# browsers to which a folder opened from the disk is not 'self'.
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; "
+    "default-src 'none'; script-src 'self' file:; style-src 'unsafe-inline'; base-uri 'none'; "
     "form-action 'none'"
 )
 SAID = (

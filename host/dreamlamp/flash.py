@@ -6,23 +6,20 @@ chip.py and remote.py.
 
 import contextlib
 import re
-import struct
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lamp import VERSION, wire
+from lamp import VERSION
 
 from . import build, cable, chip, image, places, stored
-from .line import LampError, Line
+from .line import LampError
 from .remote import BoardError, Remote, connect, differing
 
 # `_mpy` of sys.implementation: bits 10 and up are the architecture (MicroPython, .mpy files)
 ARCHITECTURES = {1: "x86", 2: "x64", 10: image.ARCH}
 MPY_VERSION = 6
 STARTS = 4  # tries of four seconds to reach a lamp that is starting
-KITS = {"heart": 1}
 
 Told = Callable[[str, float], None]
 
@@ -102,12 +99,6 @@ async def lamp_at(port: str, told: Callable[[float], None] = lambda share: None)
         yield line
     finally:
         await line.close()
-
-
-async def set_clock(line: Line, unix_s: float) -> None:
-    """Tell the lamp the time and this computer's distance from UTC."""
-    away = time.localtime(unix_s).tm_gmtoff // 60
-    await line.request(wire.SET_TIME, struct.pack("<Ih", int(unix_s), away))
 
 
 def check(board: Remote) -> str:

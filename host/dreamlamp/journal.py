@@ -15,11 +15,11 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from lamp import wire
 
 from . import sealed
 from .errors import DreamlampError
-from .nights import Event, Night
-from .summary import SEEN
+from .nights import Night
 
 KIND = ".journal"
 SCALES = {"mood": (1, 5), "vividness": (0, 4), "lucidity": (0, 4)}
@@ -176,33 +176,20 @@ def _matches(entries: list[Entry], words: str) -> list[tuple[Entry, str]]:
     return [(entries[row], place) for row, place in found]
 
 
-def seen(night: Night) -> list[Event]:
-    """The events an entry can be started from: each says that a loop was seen."""
-    return [event for event in night.events if event.code in SEEN]
-
-
-def trace_of(night: Night, number: int) -> tuple[dict, dict]:
-    """Event `number` (from 1) of `seen` and the minutes round it, as an entry keeps them.
+def trace_of(night: Night, name: str, second: float) -> tuple[dict, dict]:
+    """The event called `name`, `second` into the night, and the minutes round it, for an entry.
 
     The trace: `from_s` (start of the first epoch, seconds from the event), `step_s`, and lists
     over the epochs: `hr_bpm_x10` and `score` (None: no signal), `stage`, `light` (L*).
     """
-    events = seen(night)
-    if not 1 <= number <= len(events):
-        raise JournalError(
-            f"night {night.id} has {len(events)} events: `dreamlamp why` lists them in their order"
-        )
-    event = events[number - 1]
-    at = night.second_of(event)
-    near = np.flatnonzero(abs(night.seconds + 15 - at) <= AROUND_S)
+    near = np.flatnonzero(abs(night.seconds + wire.EPOCH_S / 2 - second) <= AROUND_S)
     columns = night.epochs
     trace = {
-        "from_s": int(night.seconds[near[0]] - at) if near.size else 0,
-        "step_s": 30,
+        "from_s": int(night.seconds[near[0]] - second) if near.size else 0,
+        "step_s": wire.EPOCH_S,
         "hr_bpm_x10": [int(columns["hr_bpm_x10"][i]) or None for i in near],
         "score": [int(columns["score"][i]) for i in near],
         "stage": [night.stages[i] for i in near],
         "light": [int(columns["light"][i]) for i in near],
     }
-    said = {"name": event.name, "second": at, "a": event.a, "b": event.b, "c": event.c}
-    return said, trace
+    return {"name": name, "second": second}, trace

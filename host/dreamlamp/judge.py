@@ -136,7 +136,7 @@ def transcribe(recording: Recording, number: int, began: datetime | None = None)
         diary.clock(0, 0, round(began.timestamp()), minutes)
     epoch = wire.Epoch()
     index = 0
-    for index, beats in enumerate(_epochs(recording.beats_ms), 1):
+    for index, beats in enumerate(epochs_of(recording.beats_ms), 1):
         epoch.clear(index - 1)
         diary.fit(beats)
         covered = sum(i for i, f in zip(beats.ibi_ms, beats.flag[: beats.n]) if f == wire.NN)
@@ -152,7 +152,7 @@ def transcribe(recording: Recording, number: int, began: datetime | None = None)
     return b"".join(pages.frames)
 
 
-def _epochs(times: np.ndarray) -> Iterator[Beats]:
+def epochs_of(times: np.ndarray) -> Iterator[Beats]:
     """The beats of each 30 s, flagged as `heart` flags them."""
     ibi = np.diff(times, prepend=times[0] - 2 * BREAK_MS)
     edges = np.searchsorted(times, np.arange(0, times[-1] + EPOCH_MS + 1, EPOCH_MS))

@@ -21,7 +21,8 @@ from .errors import DreamlampError
 
 BRIDGES = {0x10C4: "CP210x", 0x1A86: "CH34x", 0x0403: "FTDI", 0x303A: "Espressif"}  # USB vendors
 BAUD = 115200
-TRIES = 4  # to reach the prompt, while a board starts
+PROMPT_S = 2  # for the prompt, and a second more at each try
+TRIES = 6  # to reach the prompt, while a board starts
 SILENCE_S = 1  # without a byte: nothing more will come
 ANSWER_S = 10
 PATIENCE_MS = 600_000  # of a watchdog that a running lamp left behind; it cannot be stopped
@@ -127,10 +128,11 @@ class Remote:
     def interrupt(self, tries: int = TRIES) -> None:
         """End what runs and come to a fresh prompt; a watchdog is given patience."""
         for left in reversed(range(tries)):
+            # a broken file system lets no soft reset through: the last tries do without
+            soft, patience_s = left > 1, PROMPT_S + tries - left
             try:
                 with contextlib.redirect_stdout(io.StringIO()):
-                    # a broken file system lets no soft reset through: the last tries do without
-                    self.line.enter_raw_repl(soft_reset=left > 1, timeout_overall=3)
+                    self.line.enter_raw_repl(soft_reset=soft, timeout_overall=patience_s)
                 break
             except (TransportError, struct.error):
                 if not left:

@@ -10,7 +10,6 @@ without the passphrase what it has.
 """
 
 import contextlib
-import fcntl
 import getpass
 import os
 import sys
@@ -234,12 +233,24 @@ def alone(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with os.fdopen(os.open(folder / ".busy", os.O_WRONLY | os.O_CREAT, 0o600), "w") as held:
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            _claim(held.fileno())
+        except OSError:
             raise DreamlampError(
                 f"another dreamlamp is at work in {folder}: wait until it is done, or end it"
             ) from None
         yield
+
+
+def _claim(handle: int) -> None:
+    """Hold the file for this process until it closes it; `OSError` if another does."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        import msvcrt
+
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        return
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def put(path: Path, data: bytes, times_ns: tuple[int, int] | None = None) -> None:
@@ -257,7 +268,9 @@ def put(path: Path, data: bytes, times_ns: tuple[int, int] | None = None) -> Non
 
 
 def _flush(folder: Path) -> None:
-    """Make a rename durable."""
+    """Make a rename durable; Windows has no such thing as flushing a folder."""
+    if os.name == "nt":
+        return
     handle = os.open(folder, os.O_RDONLY)
     os.fsync(handle)
     os.close(handle)

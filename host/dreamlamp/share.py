@@ -148,11 +148,12 @@ class Shared:
         return _write(folder / f"{made.name[:16]}.dream", data)
 
     def withdraw(self, wanted: str, folder: Path) -> Path:
-        """Write the withdrawal of a bundle (a part of its name, its file, or the dream's id)."""
+        """Write the withdrawal of a bundle, `wanted`: its file, the start of its name, or a part
+        of the dream's id."""
         name = wanted
         if Path(wanted).is_file():
             name = bundle.name_of(Path(wanted).read_bytes())
-        found = [s for s in self.all() if s["bundle"].startswith(name) or s["entry"] == name]
+        found = [s for s in self.all() if s["bundle"].startswith(name) or name in s["entry"]]
         if len(found) != 1:
             many = "several such dreams" if found else "no such dream"
             raise NotShared(f"{many} left this library: `dreamlamp share --list` shows them")

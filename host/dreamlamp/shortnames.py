@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 
 DOORS = {"main", "VERSION"}
 # Names that a compiled file refers to by number (MicroPython, .mpy version 6), but for those the
-# compiler gives a meaning, dunders and exceptions.
+# compiler gives a meaning, and dunders.
 _STATIC = """
     abs all any append args bool bytearray bytes chr clear close copy count dict dir divmod end
     endswith eval exec extend find format get hash id index insert int isalpha isdigit islower
@@ -24,7 +24,11 @@ _STATIC = """
     open ord pop popitem pow read readinto readline remove replace repr reverse rfind rindex round
     rsplit rstrip send sep set setdefault sort sorted split start startswith step stop str strip
     sum throw tuple type update upper value values write zip callable from_bytes getattr globals
-    hasattr issubclass setattr to_bytes
+    hasattr issubclass setattr to_bytes builtins bytecode
+    ArithmeticError AssertionError AttributeError BaseException EOFError Ellipsis Exception
+    GeneratorExit ImportError IndentationError IndexError KeyError KeyboardInterrupt LookupError
+    MemoryError NameError NoneType NotImplementedError OSError OverflowError RuntimeError
+    StopIteration SyntaxError SystemExit TypeError ValueError ZeroDivisionError
 """
 STATIC = _STATIC.split()
 # The lamp's own names that others' objects have, too (tests/host/test_squeeze.py finds them).
@@ -63,7 +67,7 @@ def own(function) -> set[str]:
     names = {arg.arg for arg in [*a.args, *a.kwonlyargs, a.vararg, a.kwarg] if arg}
     free = set()
     for part in function.body if isinstance(function.body, list) else [function.body]:
-        names |= _bound(part)
+        names |= bound(part)
         free |= {n for x in _near(part) if isinstance(x, ast.Global) for n in x.names}
     return names - free
 
@@ -106,7 +110,7 @@ def choose(trees: dict[str, ast.Module]) -> dict[str, str]:
 
 def put_in(tree: ast.Module, short: dict[str, str], guest: bool = False) -> None:
     """Shorten the names that a file says; a `guest` keeps its own global names."""
-    _Rename(set() if guest else _bound(tree), short).visit(tree)
+    _Rename(set() if guest else bound(tree), short).visit(tree)
 
 
 def keywords(trees: Iterable[ast.Module]) -> set[str]:
@@ -117,8 +121,7 @@ def keywords(trees: Iterable[ast.Module]) -> set[str]:
 
 def number(tree: ast.Module, kept: set[str]) -> None:
     """Give the arguments of a file's functions names by their place, but for those `kept`."""
-    words = _words(tree)
-    _Arguments(kept | {"self"}, [new for new in STATIC if new not in words]).visit(tree)
+    _Arguments(kept | {"self"}).visit(tree)
 
 
 class _Space:
@@ -129,14 +132,14 @@ class _Space:
 
 
 def _spaces(trees: Iterable[ast.Module]) -> list[_Space]:
-    """Each file's global names, and those that tracebacks tell apart; the names of each class."""
+    """Each file's global names, and the names of each class."""
     spaces: list[_Space] = []
     classes: list[tuple[ast.ClassDef, _Space]] = []
     for tree in trees:
-        spaces += [_Space(_bound(tree), _words(tree)), _Space(defined(tree), set())]
+        spaces.append(_Space(bound(tree), _words(tree)))
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
-                names = _bound(node) | {attr for n in ast.walk(node) if (attr := _of_self(n))}
+                names = bound(node) | {attr for n in ast.walk(node) if (attr := _of_self(n))}
                 near = {n.id for n in _near(node) if isinstance(n, ast.Name)}
                 classes.append((node, _Space(names, near - names)))
     for node, space in classes:
@@ -180,7 +183,7 @@ def _near(node: ast.AST) -> Iterator[ast.AST]:
             )
 
 
-def _bound(node: ast.AST) -> set[str]:
+def bound(node: ast.AST) -> set[str]:
     """The names bound in a body, or in one statement of it."""
     names = set()
     for found in [*([] if isinstance(node, _Scope) else [node]), *_near(node)]:
@@ -250,7 +253,7 @@ class _Rename(ast.NodeTransformer):
     def visit_ClassDef(self, node):
         if node.name in self.outer:
             node.name = self.short.get(node.name, node.name)
-        self.around = _bound(node)
+        self.around = bound(node)
         self.generic_visit(node)
         self.around = set()
         return node
@@ -268,13 +271,16 @@ class _Rename(ast.NodeTransformer):
 class _Arguments(ast.NodeTransformer):
     """Renames arguments; a function within another goes on where that one's end."""
 
-    def __init__(self, kept: set[str], free: list[str]):
-        self.kept, self.free = kept, free
+    def __init__(self, kept: set[str]):
+        self.kept, self.free = kept, [""]
         self.new: dict[str, str] = {}
         self.used = 0
 
     def visit_FunctionDef(self, node):
         mine, used = own(node), self.used
+        if not used:
+            words = _words(node)
+            self.free = [new for new in STATIC if new not in words]
         new, self.new = self.new, {k: v for k, v in self.new.items() if k not in mine}
         a = node.args
         for arg in [*a.args, *a.kwonlyargs, a.vararg, a.kwarg]:

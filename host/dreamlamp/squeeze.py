@@ -12,7 +12,7 @@ import struct
 from collections import Counter
 from dataclasses import dataclass
 
-from . import shortnames
+from . import merge, shortnames
 from .errors import DreamlampError
 
 Value = int | str | bytes
@@ -37,6 +37,7 @@ class Squeezed:
     files: dict[str, str]
     names: dict[str, dict[str, str]]
     modules: dict[str, "Module"]
+    merger: merge.Merger
     short: dict[str, str]
 
     def explain(self, traceback: str) -> str:
@@ -54,8 +55,9 @@ class Squeezed:
         module = Module("", script)
         module.resolve(self.modules)
         module.inline(self.modules)
-        shortnames.put_in(module.tree, self.short, guest=True)
-        return _text(module.tree)
+        tree = self.merger.rewrite(module.tree, merge.GUEST)
+        shortnames.put_in(tree, self.short, guest=True)
+        return _text(tree)
 
 
 def squeeze(sources: dict[str, str]) -> Squeezed:
@@ -69,18 +71,24 @@ def squeeze(sources: dict[str, str]) -> Squeezed:
         module.inline(modules)
     _shake(modules)
     modules = {dotted: modules[dotted] for dotted in _reached(modules)}
-    trees = {dotted: module.tree for dotted, module in modules.items()}
+    merger = merge.Merger({dotted: module.tree for dotted, module in modules.items()})
+    trees = merger.merged()
     short = shortnames.choose(trees)
-    names = {
-        dotted.split(".")[-1]: {short.get(name, name): name for name in shortnames.defined(tree)}
-        for dotted, tree in trees.items()
-    }
+    names = {dotted.split(".")[-1]: _told(tree, short) for dotted, tree in trees.items()}
     kept = shortnames.keywords(trees.values())
     for tree in trees.values():
         shortnames.put_in(tree, short)
         shortnames.number(tree, kept)
     files = {paths[dotted]: _text(tree) for dotted, tree in trees.items()}
-    return Squeezed(files, names, modules, short)
+    return Squeezed(files, names, modules, merger, short)
+
+
+def _told(tree: ast.Module, short: dict[str, str]) -> dict[str, str]:
+    """What a traceback's names may stand for: several share one."""
+    long: dict[str, list[str]] = {}
+    for name in sorted(shortnames.defined(tree)):
+        long.setdefault(short.get(name, name), []).append(name.replace("__", "."))
+    return {new: "|".join(names) for new, names in long.items()}
 
 
 def _dotted(path: str) -> str:

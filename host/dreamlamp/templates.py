@@ -16,9 +16,10 @@ def _environment():
 
 
 def fill(template: str, **values: Any) -> str:
-    """`template` with `values` and the pages' own style; a value that is missing is an error."""
-    style = safe(asset("site.css"))
-    return _environment().get_template(template).render(style=style, **values)
+    """`template` with `values`; a value that is missing is an error. `style` is the sites' own if
+    not given."""
+    values.setdefault("style", safe(asset("site.css")))
+    return _environment().get_template(template).render(**values)
 
 
 def safe(html: str):

@@ -151,6 +151,21 @@ def _height(value: float | None, low: float, high: float) -> int:
     return round(8 * max(0.0, min(1.0, ((value or low) - low) / max(high - low, 1))))
 
 
+def value(found: int | str | list[str]) -> str:
+    """A setting's value; of a list, its first and how many there are."""
+    if isinstance(found, list):
+        return f"{found[0]} ({len(found)} planned)" if found else "none"
+    return str(found)
+
+
+def settings(found: dict, about: dict[str, str]) -> Table:
+    """Name, value, meaning."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for name, held in found.items():
+        table.add_row(name, Text(value(held), "bold"), Text(about[name], "dim"))
+    return table
+
+
 MARKS = {"fine": ("ok", "green"), "warning": ("!", "yellow"), "bad": ("XX", "bold red"),
          "skipped": ("-", "dim")}  # fmt: skip
 

@@ -68,6 +68,21 @@ def update(
     """
     if not busy:
         asyncio.run(_refuse_in_a_night(port))
+    slot = _begin(port, told, files)
+    if slot is None:
+        asyncio.run(_awake(port))
+        return None
+    return asyncio.run(outcome(port, slot, told))
+
+
+async def _awake(port: str) -> None:
+    """Return when the lamp answers."""
+    async with flash.lamp_at(port):
+        pass
+
+
+def _begin(port: str, told: Told, files: Mapping[str, bytes] | None) -> int | None:
+    """Write the new firmware and put it on trial; its slot, None if it is there already."""
     with connect(port) as board:
         arch = flash.check(board)
         old = running(board)
@@ -91,7 +106,7 @@ def update(
             )
         board.run(marking(old | doctor.TRIAL))
         board.reset()
-    return asyncio.run(outcome(port, slot, told))
+    return slot
 
 
 def _slot_only(files: Mapping[str, bytes]) -> dict[str, bytes]:

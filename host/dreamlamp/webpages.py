@@ -128,8 +128,12 @@ class Views:
         if path:
             about["night"] = path.stem
             if form.get("event", "").isdecimal():
-                number = int(form["event"])
-                about["event"], about["trace"] = journal.trace_of(read(path), number)
+                night = read(path)
+                events = summarise(night)["loops"]
+                seen = events[number(form["event"], 1, len(events)) - 1]
+                about["event"], about["trace"] = journal.trace_of(
+                    night, seen["name"], seen["second"]
+                )
         entry = kept.add(form.get("text", ""), **_said(form), **about)
         offered = bool(rescript.offer(kept, entry))
         return Page(to=f"/journal/{entry.id}" + ("?offer=1" if offered else ""))

@@ -39,7 +39,7 @@ def burst(k):
 """
 
 _LAMP = """
-sys.path[:0] = [%(made)r]
+sys.path[:0] = [%(made)r, %(made)r + "/sim"]
 from lamp import night
 from lamp.heart import Heart
 from lamp.loops import Loops

@@ -34,13 +34,14 @@ GC_US = 10_000  # the documentation says several ms
 ERASE_SLOWEST_MS = 400  # of W25Q32JV; 45 typical, which the simulator charges
 ROM_US = 350_000  # bootloader and IDF, before MicroPython: an estimate
 HOURS = 10.0
+LATER = ("usb", "checkup", "dawn")  # a host on the cable, the doctor, a dawn that was planned
 OVERLAP_S = 200  # of a sync in step with the lamp, over the night's beginning
 
 
 def run(data, train) -> dict:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        result: dict = {"mpy_bytes": mpy_bytes()} | heap() | instructions(folder)
+        result: dict = mpy_bytes() | heap() | instructions(folder)
         boot_us = ROM_US + round(boot_instructions(folder) * result["us_per_instruction"])
         work = [
             [1000, round(result["us_per_sample"] * 50)],
@@ -52,10 +53,13 @@ def run(data, train) -> dict:
     return result
 
 
-def mpy_bytes() -> int:
-    """What is loaded into an ESP32's memory."""
+def mpy_bytes() -> dict:
+    """What is flashed for an ESP32; some of it is loaded only when it is asked for."""
     made = build.flashable("xtensawin", ROOT / "build" / "firmware", ROOT / "firmware" / "boot")
-    return sum(file.stat().st_size for file in (made / "lamp").rglob("*.mpy"))
+    sizes = {file.stem: file.stat().st_size for file in (made / "lamp").rglob("*.mpy")}
+    later = {name: size for name, size in sizes.items() if name in LATER}
+    total = sum(sizes.values())
+    return {"mpy_bytes": total, "mpy_bytes_a_night": total - sum(later.values()), "later": later}
 
 
 def heap() -> dict:
@@ -204,6 +208,7 @@ GOALS = {
     "fifo_gap_ms_max": "<= 320",
     "heap_low_water_percent": ">= 20",
     "mpy_bytes": "<= 40960",
+    "mpy_bytes_a_night": "",
     "heap_largest_block": "",
     "boot_to_advertising_ms": "",
 }

@@ -161,7 +161,7 @@ def month(folder: Path, nights: int, seed: int) -> dict:
         "nights": len(flash), "laptops": len(laptops), "nights_lost": lost, "nights_wrong": wrong,
         "bytes": sum(map(len, flash.values())), "visits_told": said.count("bytes new"),
         "nights_fetched_while_recorded": said.count("still being recorded"),
-        "crashes": said.count("Traceback") + sum(map(bool, statuses)),
+        "watches_ended_badly": sum(map(bool, statuses)),
         "power_cuts": world.cuts, "lamp_starts": starts, **happened,
     }  # fmt: skip
 

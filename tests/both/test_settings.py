@@ -40,7 +40,7 @@ def test_ints_and_bytes_come_back_and_are_committed():
         settings.set(key, values[key])
     again = Settings(store)
     for key in values:
-        assert again.get(key, "default") == values[key], key
+        assert again.get(key) == values[key], key
     assert store.commits == len(values)
 
 
@@ -77,6 +77,14 @@ def test_another_layout_reads_as_the_default():
     other[-4:] = struct.pack("<I", crc32(other[:-4]))
     store.blobs["mode"] = other
     assert settings.get("mode", "default") == "default"
+
+
+def test_a_value_of_another_kind_than_its_default_reads_as_the_default():
+    settings = Settings(Store())
+    settings.set("mode", b"\x02")
+    settings.set("bond0", 7)
+    assert settings.get("mode", 1) == 1 and settings.get("bond0", b"") == b""
+    assert settings.get("mode") == b"\x02" and settings.get("bond0") == 7
 
 
 def test_a_value_too_long_is_refused():

@@ -20,7 +20,7 @@ NOISE = st.one_of(
     st.lists(st.sampled_from((b"\xf5", b"\xf5\x02\xff", b"\xf5\x00\x00", b"#")), max_size=4).map(
         b"".join
     ),
-    FRAMES.map(lambda f: framed(*f)[:-1]),
+    FRAMES.map(lambda f: framed(*f)[:-4]),  # one byte short, the next F5 may make it whole
 )
 
 

@@ -4,6 +4,8 @@ import json
 import os
 import shlex
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -168,3 +170,51 @@ def test_no_progress_is_drawn_where_nobody_sees_it(capsys):
     with terminal.bars({}) as told:
         told("night", 0.5)
     assert capsys.readouterr().err == ""
+
+
+WINDOWS = """
+import os, pathlib, sys, types
+sys.modules["fcntl"] = None
+asked = []
+from dreamlamp import cli, index, library
+sys.modules["msvcrt"] = types.SimpleNamespace(
+    LK_NBLCK=2, locking=lambda handle, mode, size: asked.append((mode, size)))
+path = pathlib.Path(sys.argv[1]) / "3F2A-00007.night"
+library.delete(path)
+assert asked == [(2, 1)] and not path.exists(), asked
+cli.main(["nights", "--library", sys.argv[1]])
+"""
+
+
+def test_a_library_works_where_there_are_no_unix_locks(folder):
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    code = [sys.executable, "-c", WINDOWS, str(folder)]
+    done = subprocess.run(code, capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shell_is_told_how_to_complete(shell):
+    done = run("completion", shell)
+    assert done.exit_code == 0 and "_DREAMLAMP_COMPLETE" in done.output
+    if shutil.which(shell):
+        checked = subprocess.run([shell, "-n"], input=done.output, capture_output=True, text=True)
+        assert checked.returncode == 0, checked.stderr
+
+
+def test_after_tab_come_the_commands_and_options_that_fit(monkeypatch):
+    def offered(line):
+        monkeypatch.setenv("COMP_WORDS", line)
+        monkeypatch.setenv("COMP_CWORD", str(len(line.split()) - 1))
+        monkeypatch.setenv("_DREAMLAMP_COMPLETE", "bash_complete")
+        done = CliRunner().invoke(cli.main, prog_name="dreamlamp")
+        return [row.split(",")[1] for row in done.output.split()]
+
+    assert offered("dreamlamp nig") == ["nights", "night"]
+    assert offered("dreamlamp nights --lo") == ["--longer", "--loops"]
+    assert offered("dreamlamp export --format om") == ["omh"]
+
+
+@pytest.mark.parametrize("command", sorted(cli.COMMANDS))
+def test_help_shows_what_to_type(command):
+    assert f"dreamlamp {command}" in run(command, "--help").output

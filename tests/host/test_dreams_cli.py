@@ -86,7 +86,7 @@ def test_a_dream_goes_from_the_journal_to_the_commons_and_back(folder, tmp_path)
 
     built = json.loads(run("commons", "build", shared, "--json").stdout)
     assert built["dreams"] == [read.name] and built["refused"] == []
-    done = run("unshare", made["id"], "--library", folder, "--to", shared)
+    done = run("unshare", made["id"][-4:], "--library", folder, "--to", shared)
     assert done.exit_code == 0 and "cannot be called back" in done.stderr
     (shared / "junk.dream").write_text("junk")
     done = run("commons", "build", shared, "--strict")
@@ -110,3 +110,17 @@ def test_the_dialogue_asks_about_each_word_and_shows_all_of_it_before(
     for path in made:
         read = bundle.read(path.read_bytes())
         assert read.dream == {"text": text} and read.licence == "CC0-1.0"
+
+
+def test_an_event_that_the_night_has_not_is_refused_and_no_entry_kept(folder):
+    done = run("journal", "add", "Where?", "--event", "99", "--library", folder)
+    assert done.exit_code == 1 and "why 3F2A-00007" in done.stderr and Journal(folder).all() == []
+
+
+def test_the_whole_journal_leaves_as_one_file_for_its_owner_alone(folder, tmp_path):
+    made = dream(folder, "Élan.", "--event", "1", "--mood", "3")
+    file = tmp_path / "dreams.json"
+    assert run("journal", "export", file, "--library", folder).exit_code == 0
+    (found,) = json.loads(file.read_text())
+    made.pop("returned_from")
+    assert found == made and file.stat().st_mode & 0o077 == 0

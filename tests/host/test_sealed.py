@@ -63,12 +63,14 @@ def test_locking_keeps_the_order_of_the_nights(locked):
 
 
 def test_what_is_written_is_the_owners_alone(locked, tmp_path):
-    os.umask(old := os.umask(0))
-    fill(tmp_path)
+    old = os.umask(0)
+    try:
+        fill(tmp_path)
+    finally:
+        os.umask(old)
     for path in [*tmp_path.iterdir(), *locked.iterdir()]:
         assert mode(path) == 0o600, path
     assert mode(locked) == 0o700
-    assert os.umask(old) == old
 
 
 def test_a_locked_library_is_written_to_without_the_passphrase(locked, forgetful):

@@ -17,7 +17,8 @@ from bumble import att, core, hci
 from bumble.device import Peer
 from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
-from dreamlamp.bleak_bumble import PROPERTIES, Adapter, advertised, plain, text
+from dreamlamp.adapter import Adapter
+from dreamlamp.bleak_bumble import PROPERTIES, advertised, plain, text
 
 ADAPTER = "/org/bluez/hci0"
 MTU = 517  # what bluetoothd asks for

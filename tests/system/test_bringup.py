@@ -13,13 +13,14 @@ from dreamlamp import board, bringup, sim, sleeper, stored
 from dreamlamp.remote import connect
 
 HEART = sleeper.sleeper(3)
+FREE_S = 3600  # of each start that take no time
 
 
 def checked(folder, *defects, ask=None):
     """Name -> check, of a board with these defects; its clock races, and is not judged."""
     world = sim.World(folder / "world", HEART, sim.Scenario())
     board.bare(world.folder)
-    plugged = board.plugged(world, defects=defects, realtime=False)
+    plugged = board.plugged(world, defects=defects, fast_s=FREE_S)
     with plugged as (_, uart), connect(uart.device) as remote:
         found = bringup.checks(remote.run, ask=ask)
     log = (world.folder / "light.log").read_text().split()
@@ -72,7 +73,7 @@ def test_a_press_arrives(tmp_path):
     world = sim.World(tmp_path / "world", HEART, sim.Scenario())
     board.bare(world.folder)
     events = [[ms, "button", 300] for ms in range(0, 120_000, 2000)]
-    plugged = board.plugged(world, events=events, fast_s=3600)
+    plugged = board.plugged(world, events=events, fast_s=FREE_S)
     with plugged as (_, uart), connect(uart.device) as remote:
         bringup.prepare(remote.run)
         assert bringup._press(remote.run).ok
@@ -108,7 +109,7 @@ def test_the_doctors_command_ends_with_1_and_names_the_fault(tmp_path):
 def test_full_light_is_held_measured_and_kept_by_the_lamp(tmp_path):
     world = sim.World(tmp_path / "world", HEART, sim.Scenario())
     board.bare(world.folder)
-    with board.plugged(world, realtime=False) as (_, uart):
+    with board.plugged(world, fast_s=FREE_S) as (_, uart):
         command = [sys.executable, "-m", "dreamlamp.cli", "lux", "--port", uart.device]
         done = subprocess.run(command, input="180\n", capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

@@ -23,14 +23,15 @@ def night(folder, bits, **more):
     settings = {"dawn": struct.pack("<BBI", 50, 0, at_s)}
     scenario = sim.Scenario(bits=bits, settings=settings, visit=True, **more)
     done = wholenight.run(SHORT, scenario, folder)
-    assert done.ok, done.verdict.as_json()
+    assert done.verdict.ok, done.verdict.as_json()
     return done
 
 
 @pytest.mark.parametrize("bits", [64, 32])
 def test_it_is_there_by_its_time_and_the_replay_agrees(tmp_path, bits):
     done = night(tmp_path, bits)
-    (dawn,) = [event for event in done.night.events if event.code == wire.DAWN]
+    dawn, snooze = (event for event in done.night.events if event.code == wire.DAWN)
+    assert snooze.c == wire.WHY_BUTTON  # the morning's button was for the light
     assert (dawn.a, dawn.c) == (50, 0) and 1700 <= dawn.b <= 1830
     light = done.night.epochs["light"]
     at = done.night.second_of(dawn) + dawn.b  # when it was to be there

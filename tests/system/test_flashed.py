@@ -7,16 +7,20 @@ import asyncio
 import dataclasses
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import serial
 from click.testing import CliRunner
 from dreamlamp import (
     board,
+    cable,
     chip,
     cli,
     doctor,
@@ -33,9 +37,12 @@ from dreamlamp import (
     wholenight,
 )
 from dreamlamp.air import Air
+from dreamlamp.line import Refusal
 from dreamlamp.remote import BoardError
+from lamp import wire
 from test_image import published
 
+ROOT = Path(__file__).resolve().parents[2]
 MINUTES = 25
 HEART = sleeper.sleeper(3)
 SHORT = dataclasses.replace(HEART, beats_ms=HEART.beats_ms[HEART.beats_ms < MINUTES * 60000])
@@ -93,6 +100,37 @@ def test_a_night_is_recorded_on_what_was_flashed(flashed, tmp_path):
     assert replay.replay(night).ok
 
 
+def build_one():
+    """The commands of the README's section, but for the one that flashes."""
+    section = (ROOT / "README.md").read_text().split("## Build one")[1].split("\n## ")[0]
+    lines = re.findall(r"^    dreamlamp ([^#\n]+)", section, re.M)
+    assert [line.split()[0] for line in lines[:2]] == ["flash", "doctor"] and len(lines) > 4
+    return [shlex.split(line) for line in lines[1:]]
+
+
+def settings_are_kept_and_nonsense_is_refused(port):
+    def run(*words):
+        return CliRunner().invoke(cli.main, ["config", *words, "--port", port, "--json"])
+
+    done = run("set", "ceiling", "40")
+    assert json.loads(done.stdout) == {"ceiling": 40}, done.output
+    listed = json.loads(run("list").stdout)
+    assert listed["ceiling"] == 40 and listed["board"] == "devkitc" and listed["kit"] == "heart"
+    assert len(json.loads(run("set", "wake", "07:00").stdout)["wake"]) == 14
+    assert json.loads(run("set", "wake", "off").stdout) == {"wake": []}
+    assert "1 to 100" in run("set", "ceiling", "101").stderr
+    assert "heart" in run("set", "kit", "eeg").stderr
+    assert "no setting" in run("get", "colour").stderr
+
+    async def past_this_end():
+        async with cable.connect(port) as line:
+            for key, number in ((wire.KEY_CEILING, 0), (wire.KEY_KIT, 2), (wire.KEY_BOARD, 9)):
+                with pytest.raises(Refusal, match="bad request"):
+                    await line.request(wire.SET, bytes((key, number)))
+
+    asyncio.run(past_this_end())
+
+
 def test_one_command_makes_a_lamp_that_advertises_and_the_doctor_is_content(tmp_path, monkeypatch):
     """esptool is a stand-in that puts the parts where they would lie; the rest is real."""
     world = sim.World(tmp_path / "world", SHORT, sim.Scenario())
@@ -116,6 +154,7 @@ def test_one_command_makes_a_lamp_that_advertises_and_the_doctor_is_content(tmp_
     with Air() as air:
         monkeypatch.setenv("DREAMLAMP_AIR", air.address)
         monkeypatch.setenv("DREAMLAMP_AIR_KEYS", str(tmp_path / "host.json"))
+        monkeypatch.setenv("DREAMLAMP_LIBRARY", str(tmp_path / "nights"))
         with board.plugged(world, air.lamp) as (_, uart):
             command = ["flash", uart.url, "--image", str(tmp_path / "esp32.bin"), "--json"]
             done = CliRunner().invoke(cli.main, command)
@@ -124,12 +163,13 @@ def test_one_command_makes_a_lamp_that_advertises_and_the_doctor_is_content(tmp_
             assert said["name"] == "0001" and said["heard"]
             assert {f["state"] for f in said["findings"]} == {"fine"}
             assert sorted(written) == [0x1000, 0x8000, 0x10000, 0x200000]
-            done = CliRunner().invoke(cli.main, ["doctor", "--port", uart.device])
-            assert done.exit_code == 0 and "XX" not in done.stdout, done.output
+            for words in build_one():
+                words = [uart.device if w == "/dev/ttyUSB0" else w for w in words]
+                done = CliRunner().invoke(cli.main, words)
+                assert done.exit_code == 0 and "XX" not in done.stdout, (words, done.output)
+            settings_are_kept_and_nonsense_is_refused(uart.device)
     kept = json.loads((world.folder / "nvs.json").read_text())["lamp"]
-    assert (
-        kept["kit"] == stored.packed(1).hex() and kept["board"] == stored.packed(b"devkitc").hex()
-    )
+    assert kept["kit"] == stored.packed(1).hex() and kept["board"] == stored.packed(1).hex()
 
 
 def test_a_board_without_the_partition_for_nights_is_refused(tmp_path):

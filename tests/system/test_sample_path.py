@@ -65,15 +65,18 @@ print("grew", grew, "worn", story.heart.worn(), "epochs", story.epoch.index)
 
 
 @pytest.mark.parametrize("bits", [64, 32])
-def test_feeding_a_night_allocates_nothing_in_its_epochs_nor_where_they_meet(bits):
+def test_feeding_a_night_allocates_nothing_in_its_epochs_nor_where_they_meet(tmp_path, bits):
     try:
         found = micropython.find(bits)
     except micropython.Missing as why:
         pytest.skip(str(why))
     made = build.compiled(bits, ROOT / "build" / "firmware", ROOT / "firmware" / "sim")
-    code = SCRIPT % {"made": str(made), "both": str(ROOT / "tests" / "both")}
+    speak = build.squeezed().speak
+    pulse = (ROOT / "tests" / "both" / "pulse.py").read_text()
+    (tmp_path / "pulse.py").write_text(speak(pulse))
+    code = speak(SCRIPT % {"made": str(made), "both": str(tmp_path)})
     done = subprocess.run(
-        [*found, "-X", "heapsize=600k", "-c", build.squeezed().speak(code)],
+        [*found, "-X", "heapsize=600k", "-c", code],
         capture_output=True,
         text=True,
         timeout=120,

@@ -1,10 +1,11 @@
 """Make a lamp of a board, and renew its firmware."""
 
 import asyncio
-import time
+from datetime import datetime
 from pathlib import Path
 
 import click
+from lamp import names
 
 from .. import terminal
 from ..terminal import out
@@ -50,9 +51,9 @@ def flash(port, file, version, sha256, copy, erase, kind, kit, as_json) -> None:
         image = flashing.image_of(file)
     elif not copy:
         image = fetched.image(version or fetched.VERSION, sha256)
-    settings = {"board": kind.encode(), "kit": flashing.KITS[kit]}
-    names = {"flash": "flash", "copying": "copy", "verify": "verify", "start": "start"}
-    with terminal.bars(names) as told:
+    settings = {"board": names.BOARD.index(kind), "kit": names.KIT.index(kit)}
+    steps = {"flash": "flash", "copying": "copy", "verify": "verify", "start": "start"}
+    with terminal.bars(steps) as told:
         done = flashing.flash(port, image, settings, told, erase)
         lamp, findings, seen = asyncio.run(started(port, told))
     if as_json:
@@ -69,11 +70,11 @@ def flash(port, file, version, sha256, copy, erase, kind, kit, as_json) -> None:
 
 async def started(port: str, told):
     """Tell the lamp the time, check its parts; its name, what was found, and if it was heard."""
-    from .. import doctor, flash, link
+    from .. import dials, doctor, flash, link
     from ..line import LampError
 
     async with flash.lamp_at(port, lambda share: told("start", share)) as line:
-        await flash.set_clock(line, time.time())
+        await dials.set_clock(line, datetime.now().astimezone())
         findings = doctor.examine(await doctor.ask(line))
         name = line.name
     try:

@@ -12,7 +12,11 @@ from .common import as_json, show_json
 
 @click.group()
 def commons() -> None:
-    """A static, searchable site of dreams that were given away; it needs no server."""
+    """A static, searchable site of dreams that were given away; it needs no server.
+
+    \b
+    dreamlamp commons build ~/given -o ~/site
+    """
 
 
 @commons.command()

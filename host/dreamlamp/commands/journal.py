@@ -1,5 +1,6 @@
-"""`dreamlamp journal`: add, list, show, edit, search, delete, rescript."""
+"""`dreamlamp journal`: add, list, show, edit, search, delete, export, rescript."""
 
+import json
 import sys
 from dataclasses import asdict
 from datetime import datetime
@@ -7,8 +8,8 @@ from pathlib import Path
 
 import click
 
+from .. import because, library, rescript, sealed, terminal
 from .. import journal as keeping
-from .. import library, rescript, terminal
 from ..errors import DreamlampError
 from ..terminal import err, out
 from .common import as_json, show_json, where
@@ -47,7 +48,7 @@ def journal() -> None:
 @click.argument("text", required=False)
 @said
 @click.option("--night", help="The night it belongs to: last, its number, a part of its name.")
-@click.option("--event", type=int, metavar="N", help="Begin from event N of the night (`why`).")
+@click.option("--event", type=int, metavar="N", help="Begin from event N, as `why` counts them.")
 @click.option("--again", metavar="DREAM", help="The same dream as this earlier entry.")
 @where
 @as_json
@@ -64,7 +65,13 @@ def add(text, tags, mood, vividness, lucidity, night, event, again, folder, as_j
         path = held.find(night or "last")
         about["night"] = path.stem
         if event is not None:
-            about["event"], about["trace"] = keeping.trace_of(library.read(path), event)
+            read = library.read(path)
+            cases = because.cases(read)
+            if not 1 <= event <= len(cases):
+                hint = f"`{held.typed(f'why {path.stem}')}` lists them"
+                raise DreamlampError(f"{path.stem} has {len(cases)} events: {hint}")
+            case = cases[event - 1]
+            about["event"], about["trace"] = keeping.trace_of(read, case.kind, case.second)
     entry = kept.add(
         written_text(text), tags=list(tags), mood=mood, vividness=vividness, lucidity=lucidity,
         again=kept.find(again).id if again else "", **about,
@@ -190,6 +197,22 @@ def delete(dream, yes, folder) -> None:
         click.confirm(f"Delete {entry.id} ({first})?", abort=True, err=True)
     kept.delete(entry)
     out.print(f"deleted {entry.id}")
+
+
+@journal.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@where
+def export(file, folder) -> None:
+    """Write every dream into FILE, as JSON that others can read; only you can, until you move it.
+
+    \b
+    dreamlamp journal export ~/dreams.json
+    """
+    dreams = [asdict(entry) for entry in book(folder).all()]
+    if not file.absolute().parent.is_dir():
+        raise DreamlampError(f"there is no folder {file.parent}: make it first")
+    sealed.put(file, json.dumps(dreams, ensure_ascii=False, indent=1).encode())
+    out.print(f"{len(dreams)} dreams in {file}", soft_wrap=True)
 
 
 @journal.command(name="rescript")

@@ -89,6 +89,10 @@ def replay(night: str, folder: Path | None, as_json: bool) -> None:
     """Reach every decision of NIGHT again with the lamp's own files, and compare.
 
     Exit status 1 if a single integer differs.
+
+    \b
+    dreamlamp replay
+    dreamlamp replay anna@12 --json
     """
     verdict = replaying.replay(library.read(library.Library(folder).find(night)))
     if as_json:

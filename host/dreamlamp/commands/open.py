@@ -31,7 +31,9 @@ def open(port, browser, lamp, folder) -> None:
     from .. import link, web, webpages
 
     held = library.Library(folder)
-    Journal(held.folder).all()  # asks for the passphrase here, where there is somebody to give it
+    Journal(held.folder).all()  # asks for the passphrase here, where there is somebody to give it,
+    with contextlib.suppress(library.NoSuchNight):
+        library.read(held.find())  # and not when a page is looked at
     views = webpages.Views(held, lambda: link.connect(lamp))
 
     def told(url: str) -> None:

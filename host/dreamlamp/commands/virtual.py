@@ -133,10 +133,15 @@ def power_cut_of(text: str) -> tuple[float, float]:
 @heart_options
 @click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path),
               default=Path("build/sim"), show_default=True, help="Where it lives.")  # fmt: skip
-def sim(recording, seed, loop, bits, mode, consent, folder) -> None:
+@click.option("--bare", is_flag=True, help="A bare board on a serial line, to be flashed.")
+def sim(recording, seed, loop, bits, mode, consent, folder, bare) -> None:
     """Start a virtual lamp to play with, in real time; Ctrl-C pulls its plug.
 
-    It prints what to type in another terminal.
+    It prints what to type in another terminal. With --bare it is a board with nothing but
+    MicroPython on it, to be flashed.
+
+    \b
+    dreamlamp sim --seed 4 --loop
     """
     from .. import sim as virtual
     from .. import wholenight
@@ -148,6 +153,9 @@ def sim(recording, seed, loop, bits, mode, consent, folder) -> None:
     heart = heart_of(recording, seed, loop)
     with virtual.claimed(folder, ".dreamlamp-sim"), Air() as air, asyncio.Runner() as runner:
         world = virtual.World(folder, heart, scenario)
+        if bare:
+            _bare(world, air)
+            return
         wholenight.unpack(world, air, runner)
         world.open_to(air.lamp, realtime=True)
         with Uart() as uart, virtual.Lamp(world, uart=uart) as lamp:
@@ -162,3 +170,20 @@ def sim(recording, seed, loop, bits, mode, consent, folder) -> None:
             except KeyboardInterrupt:
                 return
     raise virtual.LampDied("the virtual lamp ended: " + lamp.last_words())
+
+
+def _bare(world, air) -> None:
+    """Keep a bare board plugged in until Ctrl-C."""
+    from .. import board
+
+    board.bare(world.folder)
+    with board.plugged(world, air.lamp) as (lamp, uart):
+        keys = quote(str((world.folder / "host.json").resolve()))
+        said = f"DREAMLAMP_AIR={air.address} DREAMLAMP_AIR_KEYS={keys}"
+        out.print(f"A bare board is at {uart.device} (pins too: {uart.url}).", soft_wrap=True)
+        out.print(f"  {said} dreamlamp flash {uart.device} --copy", soft_wrap=True)
+        out.print(f"  dreamlamp doctor --port {uart.device}", soft_wrap=True)
+        try:
+            lamp.ended.wait()
+        except KeyboardInterrupt:
+            return

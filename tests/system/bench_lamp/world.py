@@ -4,7 +4,8 @@ seed = 0x0A3F2A
 outside = None
 happened = []
 listeners = []
-now_ms = 0
+now_ms = boot_ms = 0
+advertised_ms = None
 
 
 def happen(name, *args):
