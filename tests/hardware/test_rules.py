@@ -58,7 +58,7 @@ def test_two_signals_on_one_pin_are_refused(wrong):
 
 
 def test_two_kits_may_use_the_same_pin_because_nobody_builds_both(wrong):
-    wrong["signals"]["EEG_CS"]["devkitc"] = wrong["signals"]["LAMP"]["devkitc"]
+    wrong["signals"]["EEG_CS"]["devkitc"] = wrong["signals"]["SDA"]["devkitc"]
     assert table.broken(wrong) == []
 
 
