@@ -41,7 +41,7 @@ class Diary:
             *VERSION,
             born["kit"],
             born["mode"],
-            rate_hz * 1000,
+            rate_hz * 100,
             born["rescues"],
             born["consent"],
             born["ceiling"],

@@ -68,7 +68,9 @@ class Mind:
 def _stager(kit):
     """The kit's own; the other's model is not loaded."""
     if kit == wire.KIT_EEG:
-        from .eegstaging import Stager
-    else:
-        from .staging import Stager
-    return Stager()
+        from . import eegstaging
+
+        return eegstaging.Stager()
+    from . import staging
+
+    return staging.Stager()

@@ -163,7 +163,7 @@ BASELINE = const(0x08)  # follows a NIGHT or BOOT: the bytes loops.Loops was bor
 BANDS = const(0x09)  # BANDS_LAYOUT, of the EPOCH that follows; the EEG kit alone
 
 # night, boot, reset cause, seconds since boot, protocol, firmware 3 x u8, kit, mode, sample rate
-# in mHz, rescues so far this night, policy consented to, light ceiling (L*), loop threshold
+# in Hz x100, rescues so far this night, policy consented to, light ceiling (L*), loop threshold
 # shift, nights recorded before, rescues allowed a night, lux at the pillow at full light, light
 # spent so far this night (lux s x10), and the index of the first epoch that follows
 BOOT_LAYOUT = "<HHBIBBBBBBHBBBbBBHIH"

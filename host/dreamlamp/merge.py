@@ -136,7 +136,9 @@ class _Rewrite(ast.NodeTransformer):
                     inner = f"{place}.{alias.name}".strip(".")
                     is_module = inner in merger.trees
                     name = alias.asname or alias.name
-                    self.imported[name] = (inner, "") if is_module else (place, alias.name)
+                    what = (inner, "") if is_module else (place, alias.name)
+                    if self.imported.setdefault(name, what) != what:
+                        raise DreamlampError(f"{dotted}: {name} is imported from two places")
                     if id(node) not in top or dotted == GUEST:
                         self.late.add(name)
         self.globals = set() if dotted == GUEST else shortnames.bound(tree) - set(self.imported)

@@ -55,7 +55,7 @@ class Boot:
     patch: int
     kit: int
     mode: int
-    rate_mhz: int
+    rate_x100: int
     rescues: int
     policy: int
     ceiling: int

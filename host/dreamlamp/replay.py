@@ -267,7 +267,7 @@ def _replay_heart(night: Night, verdict: Verdict) -> None:
     """Raw samples of the first minute through `heart`: the beats that were logged."""
     if not night.ppg:
         return
-    again = heart.Heart(night.boots[0].rate_mhz // 1000)
+    again = heart.Heart(night.boots[0].rate_x100 // 100)
     found: list[tuple[int, int, int]] = []
     epochs = 0
     for burst in night.ppg:
