@@ -382,7 +382,8 @@ def command(world: World) -> list[str]:
         raise DreamlampError(str(error)) from None
     made = build.compiled(bits, places.built(), places.simulator())
     start = str(made / "sim" / "start.py")
-    share = subprocess.run([*found, start, "--share"], capture_output=True, text=True)
+    ask = "--share-eeg" if world.scenario.kit == "eeg" else "--share"
+    share = subprocess.run([*found, start, ask], capture_output=True, text=True)
     if not share.stdout.strip().isdigit():
         raise DreamlampError(f"the simulator does not start: {share.stdout} {share.stderr}")
     heap = f"heapsize={HEAP_KB[bits] + int(share.stdout) // 1024 + 1}k"

@@ -1,6 +1,6 @@
 """The stager's features: causal, within a byte, and right on nights worked out by hand."""
 
-from lamp import stagefeatures, wire
+from lamp import counts, stagefeatures, wire
 
 
 def steady(epoch, index, rate, step):
@@ -19,7 +19,7 @@ def test_the_logarithm_stays_near_the_real_one():
 
 
 def test_the_nights_counts_forget_nothing():
-    counts = stagefeatures.Counts(35, 120)
+    counts = counts.Counts(35, 120)
     for value in [50] * 90 + [70] * 10 + [900, 0]:
         counts.add(value)
     assert (counts.quantile(0), counts.quantile(50), counts.quantile(95)) == (35, 50, 70)
