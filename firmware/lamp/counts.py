@@ -1,4 +1,4 @@
-"""How often each small integer was seen, and the quantiles and ranks that follow. Knows no unit."""
+"""How often each small integer was seen; quantiles and ranks that follow. Knows no unit."""
 
 from array import array
 

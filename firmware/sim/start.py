@@ -1,4 +1,4 @@
-"""Start a simulated lamp: micropython firmware/sim/start.py WORLD [FIRMWARE] | --share | --share-eeg
+"""Start a simulated lamp: micropython firmware/sim/start.py WORLD [FIRMWARE] | --share[-eeg]
 
 Puts the chip's modules before the built-in ones and runs `lamp.main`, from the folder this one
 lies in or from FIRMWARE. Without FIRMWARE and with a WORLD/vfs.bin it does what a flashed board
