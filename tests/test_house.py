@@ -42,7 +42,8 @@ MAY_IMPORT = {
     "mind": "wire loops staging eegstaging wake",
     "diary": "wire codec compat struct array VERSION",
     "night": "asyncio array struct wire compat dawn diary eeg heart mind nightlog server wake",
-    "board": "wire compat drivers checkup sys bluetooth machine esp32 gc time asyncio settings console",
+    "board": "wire compat drivers checkup sys bluetooth machine esp32 gc time asyncio settings "
+    "console",
     "console": "asyncio select sys drivers compat",
     "checkup": "board main machine esp32 gc os sys time struct wire compat VERSION",
     "settings": "struct binascii wire",

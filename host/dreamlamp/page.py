@@ -74,7 +74,8 @@ display:flex;align-items:center}.box{overflow:visible}.box svg{border-radius:.5r
 html{font-size:10.5px}body{font-size:9.5pt;-webkit-print-color-adjust:exact;
 print-color-adjust:exact}
 main{padding:0;max-width:none}section{margin-top:3mm}h1{font-size:17pt}h2{margin-bottom:1mm}
-figure{margin-bottom:1.5mm;break-inside:avoid}.stages .box{height:33mm}.heart .box{height:27mm}.bands .box{height:27mm}
+figure{margin-bottom:1.5mm;break-inside:avoid}.stages .box{height:33mm}.heart .box{height:27mm}
+.bands .box{height:27mm}
 .score .box{height:16mm}.lamp .box{height:11mm}
 dl{grid-template-columns:repeat(8,1fr);gap:1mm 2mm}dd{font-size:11pt}dt{font-size:7pt}
 .shares{margin-top:1.5mm;grid-template-columns:repeat(3,1fr);gap:2mm}

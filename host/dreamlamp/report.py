@@ -194,7 +194,8 @@ def _statistics(found: dict, heart: dict, five: bool) -> str:
     light = "" if five else "; light is N1 and N2, which a heart alone cannot tell apart"
     return (
         f'<section class="numbers"><h2>Numbers</h2><dl>{grid}</dl><div class="shares">{bars}</div>'
-        f"<p class=small>As YASA defines them. First REM counts from the start{light}.</p></section>"
+        f"<p class=small>As YASA defines them. First REM counts from the start{light}.</p>"
+        "</section>"
     )
 
 

@@ -86,6 +86,7 @@ def _mean(values: np.ndarray) -> float | None:
 
 
 def _heart(epochs: dict, good: np.ndarray) -> dict:
+    good = good & (epochs["hr_bpm_x10"] > 0)  # electrodes tell of none
     rate = epochs["hr_bpm_x10"][good] / 10
     rmssd = epochs["rmssd_ms"][good]
     if not rate.size:

@@ -183,7 +183,8 @@ def test_what_two_files_need_of_which_one_is_loaded_is_a_file_of_its_own(tmp_pat
     files = squeezed(
         both="def twice(x): return 2 * x\n",
         one="from .both import twice\ndef run(): return twice(3)\n",
-        other="from .both import twice\nfrom . import far\ndef run(): return far.off() + twice(4)\n",
+        other="from .both import twice\nfrom . import far\n"
+        "def run(): return far.off() + twice(4)\n",
         far="def off(): return 1\n",
         night="""
 def run(kit):
