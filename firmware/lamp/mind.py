@@ -30,11 +30,12 @@ class Mind:
     """Stage, loop and light of each epoch in turn.
 
     `settings` is anything with get(key, default): NVS on the lamp, the boot frame in a replay;
-    `night` is the night's id.
+    `night` is the night's id, `kit` the one that the lamp started as; 0: what the settings say.
     """
 
-    def __init__(self, settings, night=0):
+    def __init__(self, settings, night=0, kit=0):
         born = {key: settings.get(key, default) for key, default in DEFAULTS.items()}
+        born["kit"] = kit or born["kit"]
         self.born = born
         self.stager = _stager(born["kit"])
         self.loops = Loops(born["baseline"] or None, born["shift"])

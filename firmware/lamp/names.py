@@ -73,5 +73,3 @@ WHY = (
 KIND = ("none", "cycle", "hold")
 
 END = ("open", "button", "unworn", "flash full", "closed at boot", "USB plugged in")
-
-KIT = ("?", "heart", "eeg")

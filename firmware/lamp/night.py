@@ -51,7 +51,7 @@ class Night:
         # stage, confidence, bpm x10, score, quality and index of the last whole epoch
         self.last = array("H", (wire.UNSCORED, 0, 0, 0, 0, 0))
         self.dawn = None  # dawn.Dawn, once there is a plan
-        self.mind = Mind(settings)
+        self.mind = Mind(settings, 0, self.kit)
         self.state = wire.SAFE if safe else wire.IDLE  # or wire.RECORDING
         self.now_s = 0
         self.resumed = 0  # the night that a power-up found open
@@ -223,7 +223,7 @@ class Night:
         """Judge anew, as the settings now say; light that was asked for goes softly."""
         ramp = self.mind.wake.ramp
         self.mind = None  # there is not room for two
-        self.mind = Mind(self.settings, self.log.open_id)
+        self.mind = Mind(self.settings, self.log.open_id, self.kit)
         ramp.fade()
         self.mind.wake.ramp, self.mind.wake.person = ramp, self.dawn
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STUBS = ROOT / ".cache" / "stubs"
 # what the simulator's own files share among themselves
 OWN = {
-    "machine": {"chip"},
+    "machine": {"chip", "front"},
     "esp32": set(),
     "bluetooth": {"Radio", "text", "address"},
     "time": {"charge_us", "watch", "connected", "wait_ms", "install"},
