@@ -152,3 +152,10 @@ def test_no_registry_host_is_named():
     for file in ROOT.rglob("*"):
         if file.suffix in kinds and file.is_file() and not set(file.parts) & elsewhere:
             assert not re.search(hosts, file.read_text(errors="replace")), file
+
+
+def test_no_two_test_files_share_a_name():
+    """pytest puts each folder on the path, and the second one of a name would be the first."""
+    names = [f.stem for f in (ROOT / "tests").rglob("*.py") if f.stem != "__init__"]
+    twice = {n for n in names if names.count(n) > 1 and n.startswith("test_")}
+    assert not twice

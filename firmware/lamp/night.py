@@ -26,7 +26,7 @@ _FRESH_S = const(6 * 3600)  # a night begun sooner after another has the same re
 _POWER_ON = const(1)  # reset cause: nobody knows for how long the lamp was off
 _RETURN_EPOCHS = const(2)  # whose night was cut has the finger on when power comes back
 _HOUR_S = const(3600)
-_POLL_MS = const(160)  # the sensor's FIFO holds 640 ms; a flash erase and an epoch come on top
+_POLL_MS = const(100)  # the FIFO holds 640 ms; an erase, an epoch, a digest come on top
 
 
 class Night:

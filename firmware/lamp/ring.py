@@ -22,6 +22,7 @@ _DELETED_AT = const(17)
 HEADER_SIZE = const(18)
 PIECE = const(16)  # bytes of one program: the most that a cut can touch and leave looking blank
 
+_WIDE = const(32)  # bytes of one read where a whole sector is looked through
 _TRIES = const(4)
 _FREE = const(0)  # owners: nobody (and not blank for certain)
 _BAD = const(0xFFFF)  # a sector that would not erase or program, until the next boot
@@ -108,6 +109,7 @@ class Ring:
         self._owner = array("H", [_FREE] * flash.sectors)
         self._head = bytearray(HEADER_SIZE + 1)
         self._piece = bytearray(PIECE)
+        self._wide = bytearray(_WIDE)
         view = memoryview(self._piece)
         self._parts = [view[:i] for i in range(PIECE + 1)]  # born once: a slice would allocate
         self._scan()
@@ -135,12 +137,13 @@ class Ring:
 
     def written(self, sector, start):
         """Offset of the first byte from `start` on that is not FF; the sector's size if none."""
-        for at in range(start, self.flash.sector_size, PIECE):
-            k = min(PIECE, self.flash.sector_size - at)
-            self.flash.read(sector, at, self._parts[k])
-            for i in range(k):
-                if self._piece[i] != 0xFF:
+        wide, at = self._wide, start - start % _WIDE
+        while at < self.flash.sector_size:
+            self.flash.read(sector, at, wide)
+            for i in range(max(0, start - at), _WIDE):
+                if wide[i] != 0xFF:
                     return at + i
+            at += _WIDE
         return self.flash.sector_size
 
     def byte(self, sector, at):

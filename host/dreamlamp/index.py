@@ -12,11 +12,9 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -242,6 +240,9 @@ def _rows(jobs: list[tuple[str, str, Path]], locked: bool) -> Iterator[tuple[tup
     if len(jobs) < MANY or locked or (os.cpu_count() or 1) == 1:  # one passphrase, one process
         yield from map(_row, jobs)
         return
+    from concurrent.futures import ProcessPoolExecutor  # slow to load, and seldom needed
+    from multiprocessing import get_context
+
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         yield from pool.map(_row, jobs, chunksize=8)
 

@@ -70,7 +70,8 @@ class Merger:
     def name(self, dotted: str, name: str) -> str:
         """What a global name of a module is called now."""
         root = self.owner.get(dotted)
-        if root is None or (root == dotted and name in shortnames.DOORS):
+        dunder = name.startswith("__")
+        if root is None or dunder or (root == dotted and name in shortnames.DOORS):
             return name
         return f"{dotted.replace('.', '_')}__{name}"
 

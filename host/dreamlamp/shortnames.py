@@ -3,7 +3,7 @@
 Each distinct name of the program takes some 16 bytes of the lamp's heap, and 4 to 20 in every
 file that says it; a name of STATIC takes none and one or two. So each of the lamp's names becomes
 one of STATIC, the same one wherever it is said, so that it does not matter through which object
-it is reached; two names share one where they never meet in a module, a class or a traceback.
+it is reached; two names share one where they never meet in a module or a class.
 
 Left alone are names that objects of MicroPython and of the chip have as well (OUTSIDE), those that
 are said from without (DOORS), module names, words in strings and arguments passed by keyword.

@@ -204,7 +204,7 @@ class Fetch:
         if not sealed.readable(self.path):
             return True
         try:
-            return hashlib.sha256(sealed.read(self.path)).hexdigest() == note["sha256"]
+            return hashlib.sha256(sealed.read(self.path)).hexdigest() == note.get("sha256")
         except sealed.Damaged:
             return False
 
@@ -347,7 +347,7 @@ class Fetch:
     def continues(self, note: dict, data: bytes) -> bool:
         """Whether what is kept under this name is where `data` begins."""
         if note:
-            return hashlib.sha256(data[: note["bytes"]]).hexdigest() == note["sha256"]
+            return hashlib.sha256(data[: note.get("bytes", 0)]).hexdigest() == note.get("sha256")
         return sealed.readable(self.path) and data.startswith(sealed.read(self.path))
 
     def about(self, note: dict, data: bytes, sha: bytes) -> bytes:

@@ -27,7 +27,7 @@ def page(found: dict) -> str:
     """The HTML text."""
     pictures = _pictures(found) if found["nights"] else {}
     return fill(
-        "weeks.html", style=safe(STYLE + WEEKS), found=found, plain=plain(found),
+        "weeks.html", look=safe(STYLE + WEEKS), found=found, plain=plain(found),
         title=_title(found), chips=[SOURCE[s] for s in found["sources"] if s in SOURCE],
         weeks=[_week(week) for week in found["weeks"][-WEEKS_MOST:]],
         **{"raster": None, "rows": [], "hours": [], "trends": [], **pictures},

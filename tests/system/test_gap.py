@@ -5,7 +5,7 @@ import struct
 import subprocess
 
 import pytest
-from dreamlamp import build, sim
+from dreamlamp import build, places, sim
 from lamp import ring
 
 from tools import micropython
@@ -21,7 +21,7 @@ def test_the_fifo_is_read_in_time_through_epochs_erases_and_collections(tmp_path
         found = micropython.find(bits)
     except micropython.Missing as why:
         pytest.skip(str(why))
-    made = build.compiled(bits, sim.ROOT / "build" / "firmware", sim.SIMULATOR)
+    made = build.compiled(bits, places.built(), places.simulator())
     beats = range(500, 2 * 3600 * 1000, 1000)
     (tmp_path / "beats.bin").write_bytes(struct.pack(f"<{len(beats)}I", *beats))
     (tmp_path / "pulse.bin").write_bytes(sim.finger_pulse())
@@ -34,4 +34,4 @@ def test_the_fifo_is_read_in_time_through_epochs_erases_and_collections(tmp_path
     flash = (tmp_path / "flash.bin").read_bytes()
     used = [at for at in range(0, len(flash), 4096) if flash[at] == ring.MAGIC]
     assert len(used) >= 3, "a night without an erase in it"
-    assert 160 < state["fifo_gap_ms_max"] <= GAP_MS
+    assert 100 < state["fifo_gap_ms_max"] <= GAP_MS

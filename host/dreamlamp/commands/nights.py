@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from .. import because, index, library, sealed, terminal
-from .. import replay as replaying
 from .. import report as reporting
 from ..errors import DreamlampError
 from ..index import SORTS
@@ -94,6 +93,8 @@ def replay(night: str, folder: Path | None, as_json: bool) -> None:
     dreamlamp replay
     dreamlamp replay anna@12 --json
     """
+    from .. import replay as replaying  # the whole firmware
+
     verdict = replaying.replay(library.read(library.Library(folder).find(night)))
     if as_json:
         show_json(verdict.as_json())
