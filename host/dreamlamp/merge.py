@@ -28,7 +28,7 @@ class Merger:
         self.parts: dict[str, list[str]] = {}
         always = ["main", *self._imports("main", later=True)]
         later -= {*always, *self.whole}
-        for root in [*always, *sorted(later, key=lambda r: -len(self._needed(r, [])))]:
+        for root in [*always, *sorted(later, key=lambda r: (-len(self._needed(r, [])), r))]:
             if root in trees and root not in self.owner and root not in self.whole:
                 if root not in always:
                     self._own(self._shared(root, later - {root}))

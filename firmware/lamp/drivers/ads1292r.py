@@ -76,7 +76,8 @@ class Ads1292r:
         self._rst.value(0)
 
     def read_into(self, buf):
-        """Fill `buf` with what was fetched, up to the next break; the count. Never raises."""
+        """Fill `buf` with what was fetched, up to the next break or other marks; the count. Never
+        raises."""
         self.marks = self.lost = n = 0
         if not self._awake:
             return 0
@@ -90,7 +91,7 @@ class Ads1292r:
             return 0
         out = self._out
         while out != self._in and n < len(buf):
-            if self._lost[out] or self._mark[out]:
+            if self._lost[out] or self._mark[out] != self.marks:
                 if n:
                     break
                 self.lost, self._lost[out] = self._lost[out], 0
