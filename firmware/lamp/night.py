@@ -238,7 +238,7 @@ class Night:
         self.worn_epochs = self.unworn_epochs = 0
         self.rested = reason in (wire.END_UNWORN, wire.END_USB)
         self.ended_s = self.now_s
-        if self.epoch.index >= _NIGHT_EPOCHS:
+        if self.epoch.index >= _NIGHT_EPOCHS and self.kit == wire.KIT_HEART:
             self.settings.set("baseline", self.mind.learn())
             self.settings.set("nights", min(self.settings.get("nights", 0) + 1, 255))
 

@@ -8,7 +8,9 @@ from array import array
 from pathlib import Path
 
 import numpy as np
-from dreamlamp import nights, replay
+import pytest
+from dreamlamp import judge, nights, replay
+from dreamlamp.errors import DreamlampError
 from lamp import night, wire
 from lamp.nightlog import NightLog
 
@@ -135,3 +137,28 @@ def test_a_stage_that_the_bands_do_not_give_is_found():
     size = len(last.payload) + wire.FRAME_OVERHEAD
     spoilt = raw[: last.offset] + other + raw[last.offset + size :]
     assert not replay.replay(nights.decode(spoilt, 1)).ok
+
+
+def test_a_night_of_eeg_is_no_night_of_the_hearts_baseline():
+    for kit, nights_known in ((wire.KIT_EEG, 0), (wire.KIT_HEART, 1)):
+        unit = Unit(kit)
+        unit.night.begin()
+        unit.night.epoch.index = 300
+        unit.night.end(wire.END_BUTTON)
+        assert unit.settings.get("nights", 0) == nights_known
+
+
+def test_a_kit_that_is_set_counts_from_the_next_start_on():
+    unit = Unit()
+    unit.settings.set("kit", wire.KIT_HEART)
+    unit.night.begin()
+    assert unit.night.mind.born["kit"] == unit.night.kit == wire.KIT_EEG
+    assert unit.night.plug(True)
+
+
+def test_a_study_of_hearts_says_that_this_is_none():
+    unit = Unit()
+    unit.night.begin()
+    unit.wear(1)
+    with pytest.raises(DreamlampError, match="EEG kit"):
+        judge.again(nights.decode(unit.raw(), 1), judge.Settings())
