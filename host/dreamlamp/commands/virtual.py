@@ -48,9 +48,11 @@ def settings_of(mode: str, loop: bool, consent: bool | None) -> dict:
     return held
 
 
-def heart_of(recording: Path | None, seed: int, loop: bool):
+def heart_of(recording: Path | None, seed: int, loop: bool, kit: str):
     from .. import sleeper
 
+    if loop and kit == "eeg":
+        raise click.UsageError("the EEG kit looks for no loops: leave --loop out")
     return recordings.load(recording) if recording else sleeper.sleeper(seed, loop=loop)
 
 
@@ -79,7 +81,7 @@ def night(recording, seed, loop, bits, kit, mode, consent, finger_off, power_cut
     """
     from .. import sim, wholenight
 
-    heart = heart_of(recording, seed, loop)
+    heart = heart_of(recording, seed, loop, kit)
     scenario = sim.Scenario(
         seed=seed, bits=int(bits), kit=kit, settings=settings_of(mode, loop, consent),
         starts=starts, ends=ends,
@@ -154,7 +156,7 @@ def sim(recording, seed, loop, bits, kit, mode, consent, folder, bare) -> None:
 
     held = settings_of(mode, loop, consent)
     scenario = virtual.Scenario(seed=seed, bits=int(bits), kit=kit, settings=held)
-    heart = heart_of(recording, seed, loop)
+    heart = heart_of(recording, seed, loop, kit)
     with virtual.claimed(folder, ".dreamlamp-sim"), Air() as air, asyncio.Runner() as runner:
         world = virtual.World(folder, heart, scenario)
         if bare:
