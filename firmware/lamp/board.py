@@ -79,7 +79,7 @@ def make_sensor(kit):
 
 
 class Clock:
-    """Seconds and milliseconds since this boot; and the date, which outlives resets."""
+    """Seconds since this boot; milliseconds; and the date, which outlives resets."""
 
     def __init__(self):
         self._last = time.ticks_ms()
@@ -94,9 +94,8 @@ class Clock:
         return self._s
 
     def now_ms(self):
-        """Milliseconds since boot, modulo 2**30 (twelve days)."""
-        s = self.now_s()
-        return (s * 1000 + time.ticks_diff(time.ticks_ms(), self._last)) & 0x3FFFFFFF
+        """Milliseconds, modulo 2**30 (twelve days)."""
+        return time.ticks_ms()
 
     def unix_s(self):
         """Unix time as a host told it since the power came; 0: nobody did."""

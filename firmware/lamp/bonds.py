@@ -37,6 +37,7 @@ class Bonds:
         self.current = None  # address of the bond this connection proved to have
         self.deleted = set()  # (kind, address) the stack believes deleted
         self.refused = False  # this connection tried what it may not
+        self.held = None  # the `limit` of its bond, once somebody looked
 
     def open(self, now_s):
         """Somebody held the button: let one bond in."""
@@ -125,10 +126,12 @@ class Bonds:
         return rows
 
     def revoke(self, slot, key):
-        """Forget the bond in `slot` if it is that of address `key`."""
+        """Forget the bond in `slot` if it is that of address `key`; False if it is still there."""
         if self.slot(key) != slot:
             return False
         self.settings.set(slot_key(slot), None)
+        if self.slot(key) is not None:
+            return False
         self.permit(slot, None)  # the next one in this slot is somebody else
         if self.current == key:
             self.current = None
@@ -137,6 +140,7 @@ class Bonds:
     def permit(self, slot, limit):
         """Make the bond in `slot` a companion's: rights u8, unix_s u32; None: the owner's own."""
         self.settings.set("guest%d" % slot, limit)
+        self.held = None  # it holds from now on, whoever speaks
 
     def limit(self, slot):
         """What `permit` kept for `slot`, or b"": the owner's own."""

@@ -37,6 +37,7 @@ class Dawn:
         self.tick = self.ramp.tick
         self.zero = 0  # Unix time of second 0 since boot; 0: not known
         self.at_s = -1  # the deadline in seconds since boot; -1: none is left
+        self.done = 0  # Unix time of the last one that was called off
         self.state = _OVER
         self.snoozes = self.again_s = self.shallow = self.rose_s = 0
         self.a = self.b = self.c = 0
@@ -55,8 +56,9 @@ class Dawn:
         """A host says it is `unix_s` at second `now_s` since boot: find the next deadline."""
         first, self.zero, at_s = not self.zero, unix_s - now_s, -1
         for offset in range(2, len(self.plan) - 3, 4):
-            left_s = struct.unpack_from("<I", self.plan, offset)[0] - unix_s
-            if left_s > -HOLD_S:
+            deadline = struct.unpack_from("<I", self.plan, offset)[0]
+            left_s = deadline - unix_s
+            if left_s > -HOLD_S and deadline > self.done:
                 at_s = now_s + left_s
                 break
         if first or abs(at_s - self.at_s) > _AGAIN_S:  # another deadline than the one in hand
@@ -69,20 +71,21 @@ class Dawn:
         return bool(self.ramp.level or self.ramp.goal)
 
     def off(self):
-        """Dark now; a dawn that had begun is over, one that is still to come comes."""
+        """Dark now; a dawn that had begun is over for good, one that is still to come comes."""
         self.ramp.cut()
         if self.state in (_RISE, _SNOOZED):
             self.state = _OVER
+            self.done = self.zero + self.at_s
 
     def snooze(self, now_s):
         """The button in a dawn: dark now, again in nine minutes; three times, then no more.
 
         Returns in how many seconds it comes again, -1 if it does not.
         """
-        begun = self.state == _RISE and self.snoozes < _SNOOZES
-        self.off()
-        if not begun:
+        if self.state != _RISE or self.snoozes >= _SNOOZES:
+            self.off()
             return -1
+        self.ramp.cut()
         self.state, self.snoozes, self.again_s = _SNOOZED, self.snoozes + 1, now_s + SNOOZE_S
         return SNOOZE_S
 

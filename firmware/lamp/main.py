@@ -43,6 +43,9 @@ def main():
         raise RuntimeError("the night returned")
     except Exception as error:
         crash(board, error)
+    finally:  # Ctrl-C: nobody moves the light any more, nor hears the button
+        if board:
+            board.light.set(0)
 
 
 def in_a_row(board):

@@ -61,12 +61,14 @@ class Night:
         self.unworn_epochs = 0
         self.lost = 0  # samples missing from this epoch
         self.examine = None  # the board's checkup, for the server
-        self.ended_s = -_FRESH_S
+        self.ended_s = -_FRESH_S if cause == _POWER_ON else 0  # a reset is no new evening
+        self.lit_s = self.ended_s  # when light was last asked for while no night was recorded
         self.rested = True  # the finger was off since the button ended a night
         self.given_up = 0  # unsynced nights that had to make room
         self.faults = 0  # of the flash
         self.doubted = False  # whether the night that is gone on with is tonight's
         self.seen = 0  # the hour of Unix time that was noted last
+        self.hour = self.past_s = 0  # Unix time of second 0 since boot; in one it is no small int
         self._plan_dawn()
         if log.resume() and not safe:
             self._stretch(wire.BOOT)
@@ -186,10 +188,10 @@ class Night:
         if self.kit == wire.KIT_HEART:
             self.diary.begin_ppg()
 
-    def _freshen(self):
-        """Whatever night this is, it is another one: it has its own rescues and light."""
+    def _freshen(self, light=True):
+        """Whatever night this is, it is another: with rescues and (`light`) light of its own."""
         if self.now_s - self.ended_s >= _FRESH_S:
-            for key in ("rescues", "spent"):
+            for key in ("rescues", "spent")[: 1 + light]:
                 if self.settings.get(key, 0):
                     self.settings.set(key, 0)
 
@@ -232,11 +234,12 @@ class Night:
         self.mind.wake.cut()
         if self.dawn and reason == wire.END_BUTTON:
             self.dawn.off()  # who presses it is up
+            self._keep_dawn()
         self.diary.end(reason)
         self.doubted = False
         self.state = wire.IDLE
         self.worn_epochs = self.unworn_epochs = 0
-        self.rested = reason in (wire.END_UNWORN, wire.END_USB)
+        self.rested = reason in (wire.END_UNWORN, wire.END_LOST, wire.END_USB)
         self.ended_s = self.now_s
         if self.epoch.index >= _NIGHT_EPOCHS and self.kit == wire.KIT_HEART:
             self.settings.set("baseline", self.mind.learn())
@@ -276,12 +279,15 @@ class Night:
         return self.settings.set(key, value)
 
     def set_mode(self, mode):
-        """Off, observe or act, at once; return 0 or why not (wire.WHY_*)."""
+        """Off, observe or act, at once; return 0, why not (wire.WHY_*), or -1: it could not be
+        kept, and the night stays dark."""
         policy = self.settings.get("consent", 0)
         if mode == wire.ACT and policy & ~wire.POLICY_THIRD != wire.POLICY:
             return wire.WHY_CONSENT
         if mode != self.mode:
-            self.settings.set("mode", mode)
+            if not self.settings.set("mode", mode):
+                self.mind.wake.off(self.now_s)
+                return -1
             self._judge_anew()
         return 0
 
@@ -316,12 +322,14 @@ class Night:
 
     def shine(self, level, minutes=0):
         """Light that somebody asks for; return 0 or why not (wire.WHY_*)."""
-        if self.state != wire.RECORDING and not self.mind.wake.active():
-            self._freshen()
+        idle = self.state != wire.RECORDING
+        if idle and not self.mind.wake.active():
+            self._freshen(self.now_s - self.lit_s >= _FRESH_S)
             self._new_mind()
         why = self.mind.wake.shine(level, minutes)
         self._keep_account()
         if not why:
+            self.lit_s = self.now_s if idle else self.lit_s
             self._event(wire.LIGHT_ASKED, level, minutes)
         return why
 
@@ -337,6 +345,7 @@ class Night:
             from .dawn import Dawn
 
             self.dawn = Dawn()
+            self.dawn.done = struct.unpack("<I", self.settings.get("dawned", bytes(4)))[0]
         if self.dawn:
             self.dawn.take(plan, self.now_s)
             if self.told and not self.dawn.zero:
@@ -351,6 +360,7 @@ class Night:
     def lamp_off(self):
         """Dark now, and for the rest of the night."""
         self.mind.wake.off(self.now_s)
+        self._keep_dawn()
         self._keep_account()
         self._event(wire.LIGHT_OFF, c=wire.WHY_BUTTON)
 
@@ -369,6 +379,13 @@ class Night:
         """
         if (forget or self.mind.wake.rescues == NO_MORE) and self.settings.get("consent", 0):
             self.agree(bytes(5))
+
+    def _keep_dawn(self):
+        """A dawn that was called off does not come back after a reset."""
+        if self.dawn and self.dawn.done:
+            done = struct.pack("<I", self.dawn.done)
+            if self.settings.get("dawned", b"") != done:
+                self.settings.set("dawned", done)
 
     def _keep_account(self):
         """Rescues and light spent tonight outlive a reset; what cannot be kept is not spent."""
@@ -390,28 +407,34 @@ class Night:
         """A host said what time it is: date the open night, or the newest one.
 
         An open night that was gone on with although it was cut hours ago is another's: it is
-        closed, and a new one begins.
+        closed, and a new one begins. Once it was found to be tonight's, no later clock parts it.
         """
         self.told = self.now_s, unix_s, offset_min
+        zero_s = unix_s - self.now_s
+        self.hour, self.past_s = zero_s // _HOUR_S, zero_s % _HOUR_S  # divmod's are heap objects
         if self.settings.get("utc_min") != offset_min:
             self.settings.set("utc_min", offset_min)
         if self.dawn:
             self.dawn.clock(self.now_s, unix_s)
+        night, hour = struct.unpack("<HI", self.settings.get("seen", bytes(6)))
+        away = self.hour - hour
+        if not self.ended_s and night == self.log.newest and away * _HOUR_S > _FRESH_S:
+            self.ended_s = -_FRESH_S
         if self.resumed and self.resumed == self.log.open_id:
-            night, hour = struct.unpack("<HI", self.settings.get("seen", bytes(6)))
-            away = (unix_s - self.now_s) // _HOUR_S - hour
             if night == self.resumed and away * _HOUR_S > _FRESH_S:
                 self.end(wire.END_LOST)
                 self.ended_s = self.now_s - _FRESH_S
                 if not self.unworn_epochs:
                     self.begin()
                 return
+            if night == self.resumed and away >= 0:
+                self.resumed = 0
         self.diary.clock(self.boot, *self.told)
 
     def _note_hour(self):
         """Keep the hour in which the night was last known to go on, if a host told the time."""
         if self.told and self.state == wire.RECORDING:
-            hour = (self.told[1] + self.now_s - self.told[0]) // _HOUR_S
+            hour = self.hour + (self.past_s + self.now_s) // _HOUR_S
             if hour != self.seen:
                 self.seen = hour
                 self.settings.set("seen", struct.pack("<HI", self.log.open_id, hour))

@@ -178,7 +178,7 @@ class Wake:
 
         Returns in how many seconds the dawn comes again, -1 if nothing does.
         """
-        if self.person and self.person.active() and not self.ramp.level:
+        if self.person and self.person.active() and not (self.ramp.level or self.ramp.goal):
             return self.person.snooze(now_s)
         self.off(now_s)
         return -1

@@ -62,7 +62,8 @@ def cases(night: Night) -> list[Case]:
         figures |= held.get(epoch, {})
         second = night.second_of(event) if event else float(night.seconds[i]) + wire.EPOCH_S
         kind = KINDS[event.code] if event else "near miss"
-        said = f"{moment(facts, second)}: {_seen(figures, night.stages[i])} {_did(event, figures)}"
+        saw = _seen(figures, night.stages[i])
+        said = f"{moment(facts, second)}: {saw}, {_did(event, figures)}"
         after = _after(night, event) if event else ()
         found.append(Case(number, kind, epoch, second, figures, said, after))
     return found
@@ -109,8 +110,8 @@ def _seen(figures: dict, stage: str) -> str:
 
 def _did(event: Event | None, figures: dict) -> str:
     if event is None:
-        return f"of 100, {-figures['margin']} short of the threshold. Nothing was done."
-    over = f"of 100, {figures['margin']} over the threshold."
+        return f"{-figures['margin']} short of the threshold. Nothing was done."
+    over = f"{figures['margin']} over the threshold."
     if event.code == wire.RESCUE:
         return f"{over} The lamp raised its light."
     if event.code == wire.REFUSED_RESCUE:

@@ -71,6 +71,12 @@ class Commands(click.Group):
         except DreamlampError as error:
             err.print(f"dreamlamp: {error}", style="red")
             ctx.exit(1)
+        except OSError as error:
+            if error.filename is None:
+                raise  # nothing that a person named
+            said = f"{error.filename}: {error.strerror}: is it there, and yours to read and write?"
+            err.print(f"dreamlamp: {said}", style="red")
+            ctx.exit(1)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -22,6 +22,9 @@ from .templates import asset, fill
 
 SUFFIXES = (".dream", ".withdrawal")
 MARKER = ".dreamlamp-commons"  # in a folder that may be replaced
+OURS = re.compile(  # the names of what `pages` makes
+    r"[0-9a-f]{64}\.html|index\.html|page-\d+\.html|(dreams|search)\.js|" + re.escape(MARKER)
+)
 PAGE = 100  # dreams on a page of the list
 TITLE, REST = 80, 260  # characters
 ROW = {"wake": 0, "rem": 25, "light": 50, "deep": 75}
@@ -98,10 +101,15 @@ def _bytes(path: str) -> bytes:
 
 def build(found: Found, site: Path, title: str) -> None:
     """Write the site of `found` to `site`, whole or not at all, in place of an earlier one."""
-    if site.exists() and not (site / MARKER).is_file() and (
-        not site.is_dir() or any(site.iterdir())
-    ):  # fmt: skip
-        raise DreamlampError(f"{site} holds something else: name an empty or a new folder")
+    if site.exists() and not site.is_dir():
+        raise DreamlampError(f"{site} is no folder: name an empty or a new one")
+    held = {file.name for file in site.iterdir()} if site.exists() else set()
+    others = sorted(name for name in held if MARKER not in held or not OURS.fullmatch(name))
+    if others:
+        raise DreamlampError(
+            f"{site} holds something else ({ascii(others[0])[1:-1]}), which would go with the old "
+            "site: name an empty or a new folder"
+        )
     site.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=".commons-", dir=site.parent))
     try:

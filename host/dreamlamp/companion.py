@@ -94,8 +94,13 @@ async def bond(link: Link, address: str) -> Bond:
     held = [b for b in await bonds(link) if not b.ours]
     found = [b for b in held if b.address.upper().endswith(address.upper())]
     if len(found) != 1:
-        known = ", ".join(b.address for b in held) or "nobody else"
-        raise DreamlampError(f"{address!r} is not one of the others the lamp lets in: {known}")
+        known = ", ".join(b.address for b in held)
+        raise DreamlampError(
+            f"{address!r} is not one of the others the lamp lets in: {known}"
+            if held
+            else "the lamp lets in no other computer: the companion pairs first, with "
+            "`dreamlamp sync --pair` and your finger on the button"
+        )
     return found[0]
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, time, timedelta, tzinfo
 from pathlib import Path
 
+from . import sealed
 from .errors import DreamlampError
 
 MORNINGS = 14  # of a plan, which fits one request; then a lamp that no host visits stays dark
@@ -90,10 +91,8 @@ def keep(folder: Path, lamp: str, wish: Wish | None) -> None:
     held.pop(lamp, None)
     if wish:
         held[lamp] = asdict(wish)
-    folder.mkdir(parents=True, exist_ok=True)
-    half = folder / f"{FILE}.new"
-    half.write_text(json.dumps(held, indent=1))
-    half.replace(folder / FILE)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # it may become the library
+    sealed.put(folder / FILE, json.dumps(held, indent=1).encode())
 
 
 def _read(folder: Path) -> dict:

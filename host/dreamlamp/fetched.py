@@ -18,7 +18,7 @@ from .remote import BoardError
 BOARD = "ESP32_GENERIC"
 VERSION = "1.28.0"
 HASHES: dict[str, str] = {}  # version: SHA-256 of its image; none has been compared yet
-TOOL = [sys.executable, "-m", "mpflash"]
+TOOL = [sys.executable, "-m", "mpflash.cli_main"]
 
 
 def image(version: str = VERSION, sha256: str | None = None, folder: Path | None = None) -> bytes:
@@ -49,6 +49,11 @@ def held(folder: Path, version: str) -> Path | None:
     return files[0] if files else None
 
 
+def asking(version: str) -> list[str]:
+    """The command that fetches MicroPython `version`."""
+    return [*TOOL, "download", "--version", version, "--board", BOARD]
+
+
 def download(folder: Path, version: str) -> Path:
     """Fetch it."""
     if TOOL[1:2] == ["-m"] and find_spec("mpflash") is None:
@@ -56,9 +61,8 @@ def download(folder: Path, version: str) -> Path:
             "fetching MicroPython needs mpflash: `pip install 'dreamlamp[download]'`, or download "
             f"{BOARD} yourself and say --image FILE"
         )
-    command = [*TOOL, "download", "--version", version, "--board", BOARD]
     done = subprocess.run(
-        command,
+        asking(version),
         capture_output=True,
         text=True,
         env={**os.environ, "MPFLASH_FIRMWARE": str(folder)},

@@ -109,7 +109,10 @@ class Index:
         if self.locked:
             base = sqlite3.connect(":memory:")
             if self.path.exists():
-                base.deserialize(sealed.read(self.path))
+                try:
+                    base.deserialize(sealed.read(self.path))
+                except sealed.Damaged:
+                    self.path.unlink()  # it is only a cache
             return base
         try:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))

@@ -155,6 +155,7 @@ def _check(entry: Entry) -> None:
 
 
 def _matches(entries: list[Entry], words: str) -> list[tuple[Entry, str]]:
+    words = words.replace("\0", " ")  # where SQLite takes a text to end
     quoted = [w.strip('"').replace('"', "") for w in WORD.findall(words)]
     exact = [w.startswith('"') for w in WORD.findall(words)]
     asked = " ".join(f'"{w}"' + ("" if e else "*") for w, e in zip(quoted, exact) if w)

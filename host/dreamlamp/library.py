@@ -22,11 +22,16 @@ from .typed import typed
 # what exists because of a night: bytes, note, page; under way; half written
 ENDINGS = (".night", ".json", ".html", ".part", ".night.new", ".json.new", ".html.new")
 PERSON = re.compile(r"[A-Za-z0-9_]{1,40}")  # in file names, so what every disk takes
+WEEKS = "weeks.html"  # the page over many nights of one person
 FORGOTTEN = "forgotten.json"  # nights deleted here that a lamp may still hold
 
 
 class NoSuchNight(DreamlampError):
     """The library holds no night of that name."""
+
+
+class SpoiltNote(DreamlampError):
+    """The note beside a night is none."""
 
 
 class Library:
@@ -125,7 +130,8 @@ def read(path: Path) -> Night:
 
 def made_of(path: Path, raw: bytes, note: dict) -> Night:
     """The night whose file `path` holds the bytes `raw` beside `note`; touches no disk."""
-    if note and hashlib.sha256(raw).hexdigest() != note["sha256"]:
+    fetched = note.get("sha256")  # a note of ours alone has none
+    if fetched and hashlib.sha256(raw).hexdigest() != fetched:
         raise DreamlampError(f"{path}: the bytes are not those that were fetched; sync it again")
     night = decode(raw, number(path), note)
     night.clocks[:0] = [  # before those in the log, which win
@@ -136,9 +142,20 @@ def made_of(path: Path, raw: bytes, note: dict) -> Night:
 
 
 def read_note(path: Path) -> dict:
-    """The note beside the night in `path`; empty without one."""
+    """The note beside the night in `path`; empty without one, SpoiltNote if it is none."""
     beside = path.with_suffix(".json")
-    return json.loads(beside.read_text()) if beside.is_file() else {}
+    if not beside.is_file():
+        return {}
+    try:
+        note = json.loads(beside.read_text(encoding="utf-8"))
+    except ValueError:
+        note = None
+    if not isinstance(note, dict):
+        raise SpoiltNote(
+            f"{beside} is damaged: move it away to read the night without it, and sync while the "
+            "lamp holds the night, to have both anew"
+        )
+    return note
 
 
 def annotate(path: Path, **more) -> None:
@@ -148,9 +165,11 @@ def annotate(path: Path, **more) -> None:
 
 
 def belongings(path: Path) -> list[Path]:
-    """The files that exist because of the night in `path`."""
+    """The files that exist because of the night in `path`; the page over weeks draws it, too."""
+    person = person_of(path.stem)
+    weeks = path.with_name(f"{person}@{WEEKS}" if person else WEEKS)
     names = (path.with_name(path.stem + ending) for ending in ENDINGS)
-    return [file for file in names if file.is_file()]
+    return [file for file in (*names, weeks) if file.is_file()]
 
 
 def delete(path: Path) -> list[Path]:
@@ -163,7 +182,7 @@ def delete(path: Path) -> list[Path]:
     with sealed.alone(held.folder):
         try:
             sha = read_note(path).get("sha256")
-        except ValueError:  # a spoilt note is no reason to keep it
+        except SpoiltNote:  # no reason to keep it
             sha = None
         if sha and not person_of(path.stem):
             held.forget(path.stem, sha)

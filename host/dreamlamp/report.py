@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from html import escape
 from pathlib import Path
 
-from . import drawing
+from . import drawing, sealed
 from .nights import Night
 from .page import STYLE
 from .summary import reasons, summarise
@@ -38,15 +38,13 @@ BANDS = ("gamma", "beta", "sigma", "alpha", "theta", "delta")
 
 
 def write(night: Night, path: Path, replayed: str = "", arms: str = "") -> dict:
-    """Write the page to `path`, whole or not at all; return the facts that are on it.
+    """Write the page to `path`, the owner's alone, whole or not at all; return the facts on it.
 
     `replayed` says what a replay found, `arms` how lit and dark events compare over the nights.
     """
     facts = summarise(night)
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(path.name + ".new")
-    half.write_text(page(night, facts, replayed, arms), encoding="utf-8")
-    half.replace(path)
+    sealed.put(path, page(night, facts, replayed, arms).encode())
     return facts
 
 

@@ -133,7 +133,7 @@ def _sent(batch: Sequence[Path]) -> list[Sent]:
     for path in batch:
         try:
             found.append((path.name, sealed.read(path), library.read_note(path), None))
-        except (sealed.Damaged, OSError, ValueError) as error:
+        except (sealed.Damaged, library.SpoiltNote, OSError, ValueError) as error:
             found.append((path.name, b"", {}, str(error)))
     return found
 

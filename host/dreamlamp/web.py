@@ -9,6 +9,7 @@ The only file that knows aiohttp; what the pages say is webpages.py's.
 import asyncio
 import hmac
 import secrets
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -94,6 +95,9 @@ class Server:
             answer = self._answer(self.failed(error.status, error.reason))
         except DreamlampError as error:
             answer = self._answer(self.failed(400, str(error)))
+        except Exception:  # a fault of ours is no reason to answer without the HEADERS
+            traceback.print_exc()
+            answer = self._answer(self.failed(500, "it failed; the terminal says at what"))
         answer.headers.update(HEADERS)
         return answer
 
@@ -136,7 +140,8 @@ class Server:
 
 
 def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(), other.encode())
+    bytes_of = lambda text: text.encode(errors="surrogatepass")  # noqa: E731
+    return hmac.compare_digest(bytes_of(one), bytes_of(other))
 
 
 async def serve(routes: Routes, failed, port: int, told: Callable[[str], None]) -> None:

@@ -7,20 +7,18 @@ nothing loaded from anywhere. Knows no library; every fact comes from `weeks`.
 from datetime import date
 from pathlib import Path
 
-from . import weekdrawing
+from . import sealed, weekdrawing
 from .page import STYLE, WEEKS
 from .templates import fill, safe
-from .words import SOURCE, clock, duration
+from .words import SOURCE, clock, counted, duration
 
 MISSING_MOST = 6  # reasons, and days each, that are named; the rest is counted
 WEEKS_MOST = 8  # rows of the table, so that a page is a page
 
 
 def write(found: dict, path: Path) -> None:
-    """Write the page of `weeks.facts` to `path`, whole or not at all."""
-    half = path.with_name(path.name + ".new")
-    half.write_text(page(found), encoding="utf-8")
-    half.replace(path)
+    """Write the page of `weeks.facts` to `path`, the owner's alone, whole or not at all."""
+    sealed.put(path, page(found).encode())
 
 
 def page(found: dict) -> str:
@@ -42,9 +40,8 @@ def plain(found: dict) -> list[str]:
         main = [n for n in found["nights"] if n["main"]]
         worn = sum(n["worn_min"] for n in found["nights"])
         good = sum(n["good_min"] for n in found["nights"])
-        some = "1 night" if len(main) == 1 else f"{len(main)} nights"
         said = [
-            f"{some} of {found['evenings']} evenings recorded, "
+            f"{counted(len(main), 'night')} of {counted(found['evenings'], 'evening')} recorded, "
             f"{duration(sum(n['recorded_min'] for n in found['nights']))} in all."
         ]
         if worn:

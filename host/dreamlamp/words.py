@@ -30,6 +30,11 @@ def source_sentence(facts: dict) -> str:
     return f"{label} ({name})" if label and name else label
 
 
+def counted(number: int, thing: str) -> str:
+    """`1 night`, `2 nights`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def duration(minutes: float | None) -> str:
     """`7 h 05 min`, `40 min`, or a dash where there is none."""
     if minutes is None:

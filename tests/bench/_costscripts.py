@@ -133,6 +133,7 @@ _NIGHT = """
 epochs = int(sys.argv[1])
 story = night.Night(NightLog(Flash()), Settings(), 50, 1, 1)
 story.begin()
+story.clock_set(1772402400, 60)
 for k in range(epochs * BURSTS):
     burst(k)
     story.feed(buf, BURST, 0, 0, (k + 1) * 30 // BURSTS)
@@ -141,6 +142,7 @@ for k in range(epochs * BURSTS):
 _HEAP = """
 story = night.Night(NightLog(Flash()), Settings(), 50, 1, 1)
 story.begin()
+story.clock_set(1772402400, 60)
 samples = epochs = 0
 STEADY, LAST = 40, 56  # epochs; the windows are full and no sector ends in between
 for k in range(LAST * BURSTS):

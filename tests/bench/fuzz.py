@@ -3,9 +3,10 @@
 INPUTS, GUIDED (of each target of _guided.py, 20000) and SEED in the environment.
 
 Half are random bytes, half begin as a request should and go wrong later; half come from the
-owner's host, half from strangers (encrypted or not, bonded or not, never known). A crash is any
-exception, a status out of the table or a FAULT; an unauthenticated change is any difference in
-log, settings, night or running READ after a stranger's request, and any ok said to one.
+owner's host, half from strangers (encrypted or not, bonded or not, never known, or a companion
+whose permission is over, who may say hello and make it dark). A crash is any exception, a status
+out of the table or a FAULT; an unauthenticated change is any difference in log, settings, night
+or running READ after a stranger's request, and any ok said to one.
 The case that fails is printed as a line of Python that repeats it. The guided inputs are
 atheris's: a conversation, lines at the console, frames at the host's end of the cable, a night to
 be decoded; what crashes is left in build/fuzz and the command printed that runs it again.
@@ -85,12 +86,20 @@ def at_random(inputs: int, seed: int) -> dict:
         request, stranger = request_of(chance), chance.random() < 0.5
         peer = (chance.random() < 0.5, chance.random() < 0.5, False) if stranger else OWNER
         target.server.failed = 0  # the rate limit must not shield what is behind it
+        guest, how = stranger and peer[:2] == (True, True), "Target()"
+        if guest != bool(target.server.bonds.current):  # another connection
+            target.server.bonds.current = None
+            target.server.gone()
+        if guest:
+            target.companion()
+            peer, how = OWNER, "Target().companion()"
+        may = guest and request[:1] in (bytes((wire.HELLO,)), bytes((wire.LAMP_OFF,)))
         before = target.state() if stranger else None
         try:
             status = target.ask(request, peer)
-            if stranger and (status == wire.OK or target.state() != before):
+            if stranger and not may and (status == wire.OK or target.state() != before):
                 changes += 1
-                print(f"CHANGED: Target().ask({request!r}, {peer})")
+                print(f"CHANGED: {how}.ask({request!r}, {peer})")
             target.drain()
         except Exception as error:
             crashes += 1

@@ -120,3 +120,13 @@ def test_another_plan_with_the_same_morning_does_not_disturb_the_dawn():
     bed.dawn.take(b"", bed.now_s)
     assert bed.sleep(330) == 0
     assert bed.dawn.at_s == -1
+
+
+def test_a_press_at_the_first_instant_of_another_light_is_for_both():
+    morning = Morning(left_s=RISE_S)
+    wake = Wake(wire.ACT, wire.POLICY, 60, full_lux=50)
+    wake.person = morning.dawn
+    morning.sleep(wire.EPOCH_S)
+    assert morning.dawn.active() and wake.shine(30) == 0 and wake.ramp.level == 0
+    assert wake.press(morning.now_s) == -1
+    assert not wake.active()

@@ -322,6 +322,22 @@ def test_who_holds_the_cable_is_not_taken_for_the_companion_on_the_radio():
     assert may(lamp) == (False, False) and may(lamp.another()) == (True, True)
 
 
+def test_what_the_cable_forbids_the_radio_forbids_at_once():
+    lamp = companion(wire.MAY_WATCH | wire.MAY_LIGHT)
+    assert may(lamp) == (True, True)
+    none = struct.pack(wire.PERMIT_LAYOUT, 1, 0, 2000)
+    assert ask(lamp.another(), wire.SET, bytes((wire.KEY_PERMIT,)) + none)[0] == wire.OK
+    assert may(lamp) == (False, False)
+
+
+def test_a_bond_that_cannot_be_revoked_is_said_and_stays_a_companions():
+    lamp = companion(0)
+    keep = lamp.settings.set
+    lamp.settings.set = lambda key, value: "bond" not in key and keep(key, value)
+    assert ask(lamp.another(), wire.UNBOND, b"\x01visitor")[0] == wire.NOT_FOUND
+    assert may(lamp) == (False, False) and len(lamp.bonds.limit(1)) == 5
+
+
 def test_a_companion_may_nothing_else():
     lamp = companion(wire.MAY_WATCH | wire.MAY_LIGHT)
     before = list(lamp.settings.items())

@@ -61,10 +61,16 @@ class Target:
 
     def state(self) -> tuple:
         """Everything a request may change."""
-        night = self.night
         held = tuple(self.log.held), frozenset(self.log.marked), tuple(self.settings.items())
-        asked = night.mode, night.clock, night.level, *night.asked
+        asked = repr(vars(self.night)), self.clock.date
         return (*held, *asked, self.server.end, self.server.reading)
+
+    def companion(self) -> "Target":
+        """The same, on the radio a companion who is permitted nothing any more."""
+        self.settings.set("bond1", b"\x00GUEST!" + bytes([3]) + b"ourtheirs")
+        self.settings.set("guest1", bytes(5))
+        self.server.bonds.current = b"\x00GUEST!"
+        return self
 
     def ask(self, request: bytes, peer: tuple[bool, bool, bool]) -> int | None:
         """The status of the answer, which must be one; None where none is due."""
@@ -74,7 +80,8 @@ class Target:
             return None
         assert len(answer) >= 3 and len(answer) <= self.server.room
         assert answer[0] == wire.ANSWER | (request[0] if request else 0)
-        assert answer[2] < len(names.STATUS) and answer[2] != wire.FAULT, request
+        known = answer[2] < len(names.STATUS) or answer[2] == wire.WILL_NOT | wire.WHY_PERMIT
+        assert known and answer[2] != wire.FAULT, request
         return answer[2]
 
     def drain(self, most: int = 40) -> None:

@@ -41,7 +41,7 @@ def test_a_rescue_is_told_with_its_margin_and_what_became_of_it():
     assert (case.number, case.kind, case.epoch) == (1, "rescue", 30)
     assert case.figures["margin"] == 12 and case.figures["times_wanted"] > 10
     assert "REM-like" in case.sentence and "every 150 s" in case.sentence
-    assert "12 over the threshold. The lamp raised its light." in case.sentence
+    assert "score 112, 12 over the threshold. The lamp raised its light." in case.sentence
     assert len(case.after) == 2 and "settled" in case.after[1]
 
 

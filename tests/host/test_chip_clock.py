@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from test_bounds import Small
 
 SIM = Path(__file__).resolve().parents[2] / "firmware" / "sim"
 NOW = 1_760_000_000
@@ -43,6 +44,12 @@ def test_what_a_host_told_is_put_on_the_chips_clock(clock):
     clock, chip = clock
     clock.set(NOW)
     assert chip.told[:3] == (2025, 10, 9) and chip.told[4:7] == (8, 53, 20)
+
+
+def test_milliseconds_stay_small_integers_however_long_the_lamp_runs(clock):
+    clock, _ = clock
+    clock._s = Small(40 * 86400)
+    assert 0 <= clock.now_ms() < 1 << 30
 
 
 @pytest.mark.parametrize("cause, kept", [(1, False), (2, True), (3, True), (5, True)])

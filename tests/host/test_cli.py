@@ -35,6 +35,8 @@ def test_nights_lists_what_there_is_and_says_what_to_do_where_there_is_nothing(f
     assert row["facts"]["source"]["heart"] == "synthetic"
     empty = run("nights", "--library", tmp_path / "empty")
     assert empty.exit_code == 0 and "dreamlamp sync" in empty.output
+    others = run("nights", "--of", "anna", "--library", folder)
+    assert others.exit_code == 0 and "import FILE --as anna" in others.output
 
 
 def test_report_writes_the_page_and_shows_the_night(folder):
@@ -68,6 +70,27 @@ def test_a_damaged_night_is_one_line_and_status_1(folder):
     (folder / "3F2A-00007.night").write_bytes(b"\0" * 100)
     done = run("report", "--library", folder)
     assert done.exit_code == 1 and "sync it again" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["report", "why", "replay", "morning", "export"])
+@pytest.mark.parametrize("note", ["", "{half", "[1]"])
+def test_a_damaged_note_is_one_line_and_leaves_the_night_readable(folder, command, note):
+    beside = folder / "3F2A-00007.json"
+    beside.write_text(note)
+    done = run(command, "7", "--library", folder)
+    assert done.exit_code == 1 and f"{beside} is damaged" in done.stderr.replace("\n", "")
+    assert "is damaged" in run("nights", "--library", folder).stderr
+    beside.unlink()
+    assert run("report", "7", "--library", folder).exit_code == 0
+    beside.write_text(note)
+    assert run("delete", "7", "--yes", "--library", folder).exit_code == 0
+    assert not beside.exists()
+
+
+def test_a_night_that_came_without_a_note_takes_an_answer_and_is_read_on(folder):
+    (folder / "3F2A-00007.json").unlink()
+    library.annotate(folder / "3F2A-00007.night", morning={})
+    assert run("report", "7", "--library", folder).exit_code == 0
 
 
 @pytest.mark.parametrize("times", [[], [1.0, np.nan], [-1.0, 2.0]])
@@ -173,7 +196,7 @@ def test_no_progress_is_drawn_where_nobody_sees_it(capsys):
 
 
 WINDOWS = """
-import os, pathlib, sys, types
+import os, pathlib, subprocess, sys, types  # subprocess takes msvcrt for a sign of Windows
 sys.modules["fcntl"] = None
 asked = []
 from dreamlamp import cli, index, library
@@ -215,6 +238,14 @@ def test_after_tab_come_the_commands_and_options_that_fit(monkeypatch):
     assert offered("dreamlamp export --format om") == ["omh"]
 
 
-@pytest.mark.parametrize("command", sorted(cli.COMMANDS))
-def test_help_shows_what_to_type(command):
-    assert f"dreamlamp {command}" in run(command, "--help").output
+def commands():
+    """The words of each command, and of each command of a command."""
+    for name in sorted(cli.COMMANDS):
+        held = cli.main.get_command(None, name)
+        yield (name,)
+        yield from ((name, inner) for inner in getattr(held, "commands", ()))
+
+
+@pytest.mark.parametrize("words", list(commands()), ids=" ".join)
+def test_help_shows_what_to_type(words):
+    assert " ".join(("dreamlamp", *words)) in run(*words, "--help").output.split("Usage:")[1]

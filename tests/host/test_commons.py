@@ -143,6 +143,10 @@ def test_nothing_is_written_outside_and_nothing_of_others_is_replaced(folder):
     with pytest.raises(DreamlampError, match="something else"):
         commons.build(commons.gather(folder), other, "Dreams")
     assert (other / "one.jpg").read_text() == "mine"
+    (site / ".git").mkdir()  # a site that is published from where it is built
+    with pytest.raises(DreamlampError, match=r"\.git"):
+        site_of(folder)
+    assert (site / ".git").is_dir() and (site / "index.html").is_file()
 
 
 def test_a_building_that_fails_leaves_the_old_site(folder, monkeypatch):

@@ -37,3 +37,21 @@ def test_a_crash_is_dark_before_anything_else_and_ends_in_a_reset(main, settings
     with pytest.raises(SystemExit):
         main.crash(board, RuntimeError("anything"))
     assert board.level == 0
+
+
+def test_who_stops_the_program_at_the_prompt_leaves_no_light_on(main, monkeypatch):
+    board = Board(settings=Settings(), safe=False, spawn=lambda *_: None,
+                  watchdog=SimpleNamespace(start=lambda: None))  # fmt: skip
+    board.reset_cause = main.machine.PWRON_RESET = 1
+    main.machine.WDT_RESET = 3
+    monkeypatch.setattr(main, "Board", lambda note: board)
+    monkeypatch.setattr(main.gc, "threshold", lambda n: None, raising=False)
+
+    def stopped(task):
+        task.close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main.asyncio, "run", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        main.main()
+    assert board.level == 0

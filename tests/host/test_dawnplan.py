@@ -1,5 +1,6 @@
 """Seven o'clock is seven o'clock, whatever the season does."""
 
+import os
 import struct
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -76,6 +77,16 @@ def test_days_are_read_as_people_write_them(text, wanted):
 def test_days_that_are_none_are_refused(text):
     with pytest.raises(DreamlampError, match="mon-fri"):
         dawnplan.weekdays(text)
+
+
+def test_a_wish_that_comes_before_the_library_makes_a_folder_for_the_owner_alone(tmp_path):
+    old = os.umask(0)
+    try:
+        dawnplan.keep(tmp_path / "new", "3F2A", dawnplan.Wish("06:30"))
+    finally:
+        os.umask(old)
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+    assert {f.stat().st_mode & 0o777 for f in (tmp_path / "new").iterdir()} == {0o600}
 
 
 def test_a_wish_is_kept_for_each_lamp_until_it_is_taken_back(tmp_path):

@@ -39,6 +39,12 @@ def dream(folder, text="I ran from Anna up to Lisbon.", *more):
     return json.loads(done.stdout)
 
 
+def test_an_empty_journal_says_how_it_begins(folder):
+    listed = run("journal", "list", "--library", folder)
+    assert listed.exit_code == 0 and "journal add" in listed.output
+    assert json.loads(run("journal", "list", "--library", folder, "--json").stdout) == []
+
+
 def test_a_dream_is_kept_found_changed_shown_and_deleted(folder):
     made = dream(folder, "The stair again.", "--event", "1", "--mood", "1", "--tag", "stair")
     assert made["event"]["name"] == "loop" and made["night"] == "3F2A-00007"

@@ -209,6 +209,20 @@ def test_everything_is_exported_at_once(folder):
     assert not list((folder / "out").glob("*.new"))
 
 
+def test_a_night_that_cannot_be_read_is_named_and_hinders_no_other(folder):
+    keep(b"\0" * 100, folder, 10)
+    done = run(folder, "--all", "--format", "csv", "--to", str(folder / "out"))
+    assert done.exit_code == 1 and "3F2A-00010 was left out" in done.stderr
+    assert len(list((folder / "out").iterdir())) == 3 * 3
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(folder):
+    (folder / "file").touch()
+    done = run(folder, "7", "--to", str(folder / "file" / "out"))
+    assert done.exit_code == 1 and str(folder / "file" / "out") in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_choice_of_nights_and_formats_is_exported(folder):
     done = run(folder, "--all", "--synthetic", "--format", "csv", "--format", "omh", "--to",
                str(folder / "out"))  # fmt: skip

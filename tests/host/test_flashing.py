@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import subprocess
 import sys
 
 import pytest
@@ -128,6 +129,14 @@ def test_a_fetched_image_is_used_only_if_its_hash_is_the_one_that_was_named(mpfl
     with pytest.raises(BoardError, match="thrown away"):
         fetched.image("1.28.0", "0" * 64, folder)
     assert fetched.held(folder, "1.28.0") is None
+
+
+def test_mpflash_itself_knows_what_it_is_asked():
+    pytest.importorskip("mpflash", reason="NO MPFLASH: pip install 'dreamlamp[download]'")
+    asked = fetched.asking("1.28.0")
+    done = subprocess.run([*asked, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and "Usage: " in done.stdout, done.stderr
+    assert all(option in done.stdout for option in asked if option.startswith("--"))
 
 
 def test_without_a_network_the_way_out_is_named(tmp_path, monkeypatch):

@@ -49,6 +49,17 @@ def test_a_stranger_changes_nothing_and_reads_nothing(requests, peer):
     assert target.state() == before
 
 
+@given(REQUESTS)
+def test_a_companion_without_rights_may_say_hello_and_make_it_dark(requests):
+    target = Target().companion()
+    for request in requests:
+        before = target.state()
+        status = target.ask(request, (True, True, True))
+        if request[:1] not in (bytes((wire.HELLO,)), bytes((wire.LAMP_OFF,))):
+            assert status != wire.OK and target.state() == before
+        assert not target.server.pull(bytearray(64))
+
+
 @given(st.binary(max_size=600), st.integers(0, 65535))
 def test_any_bytes_of_a_night_are_walked_to_their_end(data, night):
     assert 0 <= sync.bad_bytes(data, night) <= len(data)

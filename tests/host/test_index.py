@@ -151,10 +151,11 @@ def test_nothing_of_a_deleted_night_is_left_on_the_disk(folder):
     assert run("report", "2").exit_code == 0 and run("nights").exit_code == 0
     assert any(secret.encode() in file.read_bytes() for file in folder.iterdir())
     assert secret.encode() in (folder / index.FILE).read_bytes()
+    assert run("weeks").exit_code == 0
     asked = run("delete", "2")
     assert asked.exit_code == 1 and path.exists()  # nobody said yes
     done = json.loads(run("delete", "2", "--yes", "--json").stdout)
-    assert len(done["deleted"]) == 3
+    assert len(done["deleted"]) == 4 and not (folder / "weeks.html").exists()
     assert not [file for file in folder.iterdir() if secret.encode() in file.read_bytes()]
     assert not list(folder.glob("*00002*")) and numbers(folder) == [1, 3, 4]
     assert not list(folder.glob("index.sqlite-*"))
@@ -168,6 +169,8 @@ def test_a_locked_librarys_index_rests_sealed_and_answers_as_before(folder, monk
     )
     assert not (folder / index.FILE).exists()
     assert numbers(folder) == before and sealed.is_sealed(folder / index.FILE)
+    (folder / index.FILE).write_bytes(sealed.MAGIC + b"cut short")
+    assert numbers(folder) == before
     assert (
         CliRunner().invoke(cli.main, ["delete", "2", "--yes", "--library", str(folder)]).exit_code
         == 0
@@ -196,6 +199,6 @@ def test_a_dream_keeps_its_words_and_loses_the_trace_of_a_deleted_night(folder):
     book.add("I fell.", night="3F2A-00002", event={"name": "loop"}, trace=trace)
     book.add("I flew.", night="3F2A-00001", event={"name": "loop"}, trace=trace)
     done = CliRunner().invoke(cli.main, ["delete", "2", "--yes", "--library", str(folder)])
-    assert done.exit_code == 0 and "its trace in 1 dreams" in done.output
+    assert done.exit_code == 0 and "its trace in 1 dream\n" in done.output
     left = {dream.text: dream.trace for dream in book.all()}
     assert left == {"I fell.": None, "I flew.": trace}

@@ -75,6 +75,15 @@ def test_a_withdrawal_that_cannot_be_kept_is_said_and_the_night_stays_dark():
     assert lamp.night.mind.wake.rescues == NO_MORE
 
 
+def test_a_mode_that_cannot_be_kept_is_said_and_the_night_stays_dark():
+    lamp = Lamp()
+    lamp.night.agree(CONSENT)
+    lamp.night.set_mode(wire.ACT)
+    lamp.settings.broken = True
+    assert lamp.night.set_mode(wire.OFF) == -1
+    assert lamp.night.mind.wake.rescues == NO_MORE
+
+
 def test_the_press_that_ended_a_light_withdraws_when_it_is_held():
     lamp = Lamp()
     lamp.night.agree(CONSENT)
@@ -109,6 +118,18 @@ def test_light_that_was_asked_for_stays_while_no_night_is_recorded_and_is_accoun
     lamp.night.button()
     assert lamp.night.level == 0 and lamp.night.state == wire.IDLE
     assert lamp.night.shine(20) == 0  # another evening: what the button ended does not last
+
+
+def test_the_evenings_light_has_one_dose_however_often_it_is_asked_for():
+    lamp = Lamp()
+    granted = 0
+    lamp.night.rested = False  # no night begins by wear
+    for _ in range(40):
+        granted += lamp.night.shine(100, 60) == 0
+        play(lamp, 8, ms=250)
+        lamp.night.lamp_off()
+    assert lamp.night.state == wire.IDLE
+    assert 0 < granted < 40 and lamp.night.shine(100) == wire.WHY_DOSE
 
 
 def test_light_in_a_night_is_in_its_log_and_the_buttons_no_lasts():
@@ -182,6 +203,18 @@ def test_the_button_puts_a_dawn_off_and_the_night_goes_on():
     lamp.night.press()
     lamp.night.end(wire.END_BUTTON)  # who ends the night is up: it does not come again
     assert max(play(lamp, 12)) == 0
+
+
+def test_a_dawn_that_was_called_off_does_not_come_back_after_a_reset():
+    lamp = Lamp()
+    lamp.night.clock_set(NOW, 0)
+    lamp.night.set_dawn(plan(300, 300 + 86400))
+    assert play(lamp, 3)[-1] > 0
+    lamp.night.lamp_off()
+    again = lamp.again()
+    again.night.clock_set(NOW + 180, 0)
+    assert max(play(again, 12)) == 0
+    assert again.night.dawn.at_s > 80000  # tomorrow's comes
 
 
 def test_a_lamp_without_a_plan_does_not_load_the_dawn():

@@ -32,13 +32,13 @@ class Settings(fakes.Settings):
 class Lamp:
     """A Night and the samples it is fed; `again` is the same lamp after a power cut."""
 
-    def __init__(self, flash=None, settings=None, safe=False):
+    def __init__(self, flash=None, settings=None, safe=False, cause=1):
         self.flash = flash or Flash(io.BytesIO(b"\xff" * (384 * 4096)))
         self.settings = settings if settings is not None else Settings()
         boot = self.settings.get("boot", 0) + 1
         self.settings.set("boot", boot)
         self.log = NightLog(Sectors(self.flash))
-        self.night = night.Night(self.log, self.settings, 50, boot, 1, safe)
+        self.night = night.Night(self.log, self.settings, 50, boot, cause, safe)
         self.samples = 0
 
     def wear(self, minutes, finger=True):
@@ -49,8 +49,8 @@ class Lamp:
             self.samples += 10
             self.night.feed(buf, 10, 0, 0, self.samples // 50)
 
-    def again(self):
-        return Lamp(self.flash, self.settings)
+    def again(self, cause=1):
+        return Lamp(self.flash, self.settings, cause=cause)
 
     def frames(self, number):
         found = []
@@ -213,6 +213,25 @@ def test_a_night_begun_soon_after_another_has_no_fresh_light():
     lamp.night.now_s += 7 * 3600
     lamp.night.begin()
     assert lamp.night.mind.wake.rescues == 0
+
+
+def test_a_reset_between_two_nights_gives_no_fresh_light():
+    lamp = Lamp()
+    lamp.night.begin()
+    lamp.night.clock_set(1772402400, 60)
+    lamp.wear(1)
+    lamp.night.lamp_off()
+    spent = lamp.night.mind.wake.rescues
+    lamp.night.button()
+    for away_h, rescues in ((1, spent), (9, 0)):
+        later = lamp.again(cause=3)  # the watchdog's; the clock went on
+        later.night.clock_set(1772402400 + away_h * 3600, 60)
+        assert later.night.state == wire.IDLE
+        later.night.begin()
+        assert later.night.mind.wake.rescues == rescues
+        later.wear(1)
+        later.night.end(wire.END_BUTTON)
+        lamp.settings.set("rescues", spent)
 
 
 def test_short_nights_earn_no_right_to_act():

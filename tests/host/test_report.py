@@ -86,9 +86,10 @@ def test_a_night_of_next_to_nothing_has_a_page(epochs):
     assert "clock time unknown" in page_of(made.end().raw())
 
 
-def test_the_page_is_written_whole(tmp_path):
+def test_the_page_is_written_whole_and_for_the_owner_alone(tmp_path):
     night = nights.decode(LIVED, 7, NOTE)
     facts = report.write(night, tmp_path / "deep" / "night.html", "replayed")
+    assert (tmp_path / "deep" / "night.html").stat().st_mode & 0o777 == 0o600
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["night.html"]
     assert (tmp_path / "deep" / "night.html").read_text().endswith("</html>\n")
     assert np.isclose(facts["statistics"]["tib"], len(night) / 2)

@@ -13,6 +13,8 @@ from dreamlamp.sleeper import sleeper
 from dreamlamp.summary import summarise
 from nightmaker import keep
 
+OWN = judge.Settings().cycle_n
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -41,13 +43,13 @@ def rows_of(file):
 
 
 def test_a_cluster_reached_by_its_address_judges_as_this_process_does(folder, cluster, tmp_path):
-    done = run(folder, "--scheduler", cluster, "--vary", "cycle_n=60,137", "--vary", "learned=no",
-               "--epochs", "--to", tmp_path, "--json")  # fmt: skip
+    done = run(folder, "--scheduler", cluster, "--vary", f"cycle_n=60,{OWN}",
+               "--vary", "learned=no", "--epochs", "--to", tmp_path, "--json")  # fmt: skip
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["rows"] == 4
     rows = rows_of(tmp_path / "nights.parquet")
     assert [(r["night"][-1], r["set_cycle_n"]) for r in rows] == [
-        ("1", 60), ("1", 137), ("2", 60), ("2", 137),
+        ("1", 60), ("1", OWN), ("2", 60), ("2", OWN),
     ]  # fmt: skip
     for row in rows:
         settings = judge.Settings(cycle_n=row["set_cycle_n"], learned=False)

@@ -118,6 +118,22 @@ def test_a_night_is_one_of_the_library_or_none(browser, name):
     assert answer.status == (200 if name == "3F2A" else 404) and "root:" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/", {"Cookie": "own=\xff"}, 403),
+        ("/journal?words=%00sea", {}, 200),
+        ("/night/" + "a" * 300, {}, 500),  # longer than a file's name may be
+    ],
+)
+def test_a_fault_answers_with_a_page_under_the_same_rules(browser, path, headers, status, capfd):
+    headers = {k: v.replace("own", browser.cookie) for k, v in headers.items()}
+    answer = browser.ask(path, **headers)
+    assert answer.status == status and "<html" in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert ("Traceback" in capfd.readouterr().err) == (status == 500)
+
+
 def test_what_a_dreamer_writes_is_text(browser, served):
     evil = "<script>alert(1)</script>\"'{{ 7 }}"
     sent = browser.ask("/journal", {"text": evil, "tags": evil})

@@ -194,6 +194,7 @@ def run(folder, *args):
 def test_weeks_writes_the_page_and_prints_figures(tmp_path):
     fill(tmp_path, range(20))
     assert run(tmp_path).exit_code == 0 and (tmp_path / "weeks.html").exists()
+    assert (tmp_path / "weeks.html").stat().st_mode & 0o777 == 0o600
     found = json.loads(run(tmp_path, "--weeks", "1", "--json").stdout)
     assert len(found["nights"]) == 7 and found["from"] == "2026-03-14"
     since = (date(2026, 3, 1) + timedelta(days=18)).isoformat()

@@ -111,3 +111,20 @@ def test_the_hour_is_kept_once_an_hour():
     lamp.settings.set = counted
     lamp.wear(150)
     assert writes.count("seen") == 3
+
+
+def test_a_finger_right_after_yesterdays_night_was_closed_begins_tonights():
+    lamp = cut_night()
+    lamp.wear(1, finger=False)
+    assert lamp.log.open_id == 0 and reason(lamp, 1) == wire.END_LOST
+    lamp.wear(12)
+    assert lamp.log.open_id == 2
+
+
+def test_a_night_that_one_host_took_for_tonights_is_not_parted_by_the_next():
+    lamp = cut_night()
+    lamp.wear(3)
+    lamp.settings.set("rescues", 1)
+    lamp.night.clock_set(EVENING + 91 * 60, 60)
+    lamp.night.clock_set(EVENING + 40 * HOUR, 60)  # a wrong clock
+    assert lamp.log.open_id == 1 and lamp.settings["rescues"] == 1

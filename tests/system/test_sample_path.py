@@ -10,7 +10,7 @@ from tools import micropython
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
-import gc, io, sys
+import gc, io, struct, sys
 sys.path[:0] = [%(made)r, %(made)r + "/sim", %(both)r]
 from array import array
 from lamp import night
@@ -45,6 +45,8 @@ class Settings(dict):
 pulse = array("i", [light(ms, steady(1000, 10)) for ms in range(2000, 8000, 20)])
 story = night.Night(NightLog(Flash()), Settings(), 50, 1, 1)
 story.begin()
+story.clock_set(1772402400, 60)  # above 2**30, as any date is
+story.set_dawn(struct.pack("<BBI", 60, 30, 1772402400 + 30000))
 buf = array("i", [0] * 10)
 grew = 0
 for burst in range(1500):  # 0.2 s each: five minutes, the raw first one among them

@@ -1,9 +1,10 @@
-"""The wheel, in an environment of its own: it flashes a virtual board that it brought along.
+"""The wheel, in an environment of its own: a night, and a flashed board, on what it brought along.
 
 Only the wheel is installed there; what it requires is lent by the environment of the tests (a
 line in a .pth, which does not bring this checkout with it).
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -55,11 +56,24 @@ def installed(tmp_path_factory):
     return python
 
 
-def test_the_wheel_flashes_the_virtual_board_it_brings(installed, tmp_path):
-    environment = {
-        k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "DREAMLAMP"))
-    }
-    environment["XDG_CACHE_HOME"] = str(tmp_path / "cache")
-    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"  # micropython
-    said = run(installed, "-c", LIFE, cwd=tmp_path, env=environment)
+@pytest.fixture
+def stranger(tmp_path):
+    """What the environment of somebody is who has the wheel alone."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "DREAMLAMP"))}
+    path = f"{Path(sys.executable).parent}:{kept['PATH']}"  # micropython
+    return {**kept, "XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": path}
+
+
+def test_a_night_happens_on_the_lamp_that_the_wheel_brings(installed, stranger, tmp_path):
+    intervals = [950 + 50 * (n % 3) for n in range(1200)]  # twenty minutes
+    (tmp_path / "rr.csv").write_text("rr_ms\n" + "\n".join(map(str, intervals)) + "\n")
+    tool = installed.with_name("dreamlamp")
+    said = run(tool, "night", "--recording", "rr.csv", "--json", cwd=tmp_path, env=stranger)
+    facts = json.loads(said)
+    assert facts["replay"]["epochs"] > 30 and facts["replay"]["ok"]
+    assert (tmp_path / facts["report"]).is_file()
+
+
+def test_the_wheel_flashes_the_virtual_board_it_brings(installed, stranger, tmp_path):
+    said = run(installed, "-c", LIFE, cwd=tmp_path, env=stranger)
     assert "each as it should be" in said and str(installed.parents[1]) in said.splitlines()[-1]

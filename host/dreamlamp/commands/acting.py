@@ -64,7 +64,11 @@ def consent(ctx, lamp: str | None, answers: Path | None, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def show(lamp: str | None, as_json: bool) -> None:
-    """Say what consent the lamp holds."""
+    """Say what consent the lamp holds.
+
+    \b
+    dreamlamp consent show --json
+    """
     from .. import dials
 
     held = on_the_lamp(lamp, dials.consent)
@@ -84,7 +88,11 @@ def show(lamp: str | None, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def withdraw(lamp: str | None, as_json: bool) -> None:
-    """Take the consent back: the lamp goes dark and only watches."""
+    """Take the consent back: the lamp goes dark and only watches.
+
+    \b
+    dreamlamp consent withdraw
+    """
     from .. import dials
 
     held = on_the_lamp(lamp, lambda link: dials.keep_consent(link, asking.withdrawn()))

@@ -7,6 +7,7 @@ import click
 from .. import commons as making
 from .. import terminal
 from ..terminal import err, out
+from ..words import counted
 from .common import as_json, show_json
 
 
@@ -48,7 +49,7 @@ def build(folder, output, title, strict, as_json) -> None:
     else:
         for file, why in found.refused:
             terminal.plain(f"refused: {file}: {why}")
-        counts = f"{len(found.dreams)} dreams, {len(found.withdrawn)} withdrawn, "
+        counts = f"{counted(len(found.dreams), 'dream')}, {len(found.withdrawn)} withdrawn, "
         out.print(counts + f"{len(found.refused)} refused", soft_wrap=True)
         err.print(f"open {site / 'index.html'}")
     if strict and found.refused:

@@ -41,7 +41,12 @@ def talk(lamp: str | None, port: str | None, do):
 @port
 @as_json
 def list_(lamp, port, as_json) -> None:
-    """All settings, what they are, and what they mean."""
+    """All settings, what they are, and what they mean.
+
+    \b
+    dreamlamp config list
+    dreamlamp config list --port /dev/ttyUSB0 --json
+    """
     found = talk(lamp, port, settings.every)
     if as_json:
         show_json(found)
@@ -57,7 +62,12 @@ def list_(lamp, port, as_json) -> None:
 @port
 @as_json
 def get(name, lamp, port, as_json) -> None:
-    """What NAME is set to."""
+    """What NAME is set to.
+
+    \b
+    dreamlamp config get ceiling
+    dreamlamp config get wake --json
+    """
     if name != settings.WAKE:
         settings.named(name)
     show(name, talk(lamp, port, lambda line: settings.get(line, name)), as_json)
@@ -70,7 +80,12 @@ def get(name, lamp, port, as_json) -> None:
 @port
 @as_json
 def set_(name, value, lamp, port, as_json) -> None:
-    """Set NAME to VALUE."""
+    """Set NAME to VALUE.
+
+    \b
+    dreamlamp config set ceiling 40
+    dreamlamp config set wake 07:00 --port /dev/ttyUSB0
+    """
     if name == settings.WAKE:
         if value != "off":
             settings.wall(value)

@@ -110,9 +110,17 @@ def written_text(text: str | None, before: str = "") -> str:
 @where
 @as_json
 def list_(tag, folder, as_json) -> None:
-    """List the dreams, newest last."""
-    show_found([(entry, entry.text) for entry in book(folder).all() if not tag or tag.casefold()
-                in entry.tags], as_json)  # fmt: skip
+    """List the dreams, newest last.
+
+    \b
+    dreamlamp journal list --tag stair
+    """
+    held = book(folder).all()
+    if not held and not as_json:
+        out.print("The journal is empty: `dreamlamp journal add` begins it.")
+        return
+    show_found([(entry, entry.text) for entry in held if not tag or tag.casefold() in entry.tags],
+               as_json)  # fmt: skip
 
 
 @journal.command()
@@ -146,7 +154,12 @@ def show_found(found, as_json: bool) -> None:
 @where
 @as_json
 def show(dream, folder, as_json) -> None:
-    """Show DREAM (its id, a part of it; default: the last) with its trace."""
+    """Show DREAM (its id, a part of it; default: the last) with its trace.
+
+    \b
+    dreamlamp journal show
+    dreamlamp journal show 7f3a --json
+    """
     kept = book(folder)
     entry = kept.find(dream)
     course = rescript.course(kept, entry)
@@ -189,7 +202,11 @@ def edit(dream, tags, mood, vividness, lucidity, text, folder) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @where
 def delete(dream, yes, folder) -> None:
-    """Delete DREAM from the journal. Backups of this computer keep what they have."""
+    """Delete DREAM from the journal. Backups of this computer keep what they have.
+
+    \b
+    dreamlamp journal delete 7f3a
+    """
     kept = book(folder)
     entry = kept.find(dream)
     first = entry.text.splitlines()[0][:60]

@@ -28,7 +28,11 @@ def library() -> None:
 @where
 @as_json
 def lock(folder: Path | None, as_json: bool) -> None:
-    """Seal every night, and all that will be fetched; broken off, it goes on where it was."""
+    """Seal every night, and all that will be fetched; broken off, it goes on where it was.
+
+    \b
+    dreamlamp library lock
+    """
     held = Library(folder)
     again = (held.folder / sealed.KEY).exists()
     said = sealed.passphrase(twice=not again)
@@ -42,7 +46,11 @@ def lock(folder: Path | None, as_json: bool) -> None:
 @where
 @as_json
 def unlock(folder: Path | None, as_json: bool) -> None:
-    """Open every night for good: the passphrase is asked for no more."""
+    """Open every night for good: the passphrase is asked for no more.
+
+    \b
+    dreamlamp library unlock
+    """
     held = Library(folder)
     done = 0
     if (held.folder / sealed.KEY).exists():
@@ -56,7 +64,11 @@ def unlock(folder: Path | None, as_json: bool) -> None:
 @where
 @as_json
 def status(folder: Path | None, as_json: bool) -> None:
-    """Say whether it is locked, what lies in the clear, and who else may look."""
+    """Say whether it is locked, what lies in the clear, and who else may look.
+
+    \b
+    dreamlamp library status --json
+    """
     show(Library(folder), as_json)
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from .. import because, index, library, sealed, terminal
-from .. import report as reporting
 from ..errors import DreamlampError
 from ..index import SORTS
 from ..summary import summarise
@@ -46,7 +45,10 @@ def nights(wanted, sort, reverse, last, folder: Path | None, as_json: bool) -> N
     elif held.paths(wanted.person):
         out.print("No night is like that.")
     else:
-        hint = f"No nights in {held.folder} yet: run `{held.typed('sync')}`."
+        other = wanted.person not in ("", None)
+        fetch = held.typed(f"import FILE --as {wanted.person}" if other else "sync")
+        whose = f"of {wanted.person} " if other else ""
+        hint = f"No nights {whose}in {held.folder} yet: run `{fetch}`."
         out.print(hint, soft_wrap=True)
 
 
@@ -63,6 +65,8 @@ def report(night: str, folder: Path | None, output: Path | None, as_json: bool) 
     dreamlamp report
     dreamlamp report 12 -o monday.html
     """
+    from .. import report as reporting  # matplotlib
+
     path = library.Library(folder).find(night)
     page = output or path.with_suffix(".html")
     if not page.parent.is_dir():

@@ -7,6 +7,7 @@ import click
 from .. import index, library, terminal
 from ..errors import DreamlampError
 from ..terminal import err, out
+from ..words import counted
 from .common import as_json, choice, show_json, where
 
 FORMATS = ("edf", "csv", "parquet", "omh", "hypnogram")
@@ -41,11 +42,14 @@ def export(night, kinds, everything, target: Path, wanted, folder, as_json) -> N
     if everything:
         with terminal.bars({"index": "reading"}) as told, index.opened(held, told) as known:
             paths = [held.folder / f"{row['name']}.night" for row in known.nights(wanted)]
+            unread = known.unreadable(wanted.person)
     else:
-        paths = [held.find(night or "last")]
+        paths, unread = [held.find(night or "last")], []
     target.mkdir(parents=True, exist_ok=True)
     made: list[Path] = []
-    failed = 0
+    for name, why in unread:
+        err.print(f"dreamlamp: {name} was left out: {why}", style="red", soft_wrap=True)
+    failed = len(unread)
     with terminal.bars({"export": "writing"}) as told:
         for count, path in enumerate(paths, 1):
             held_night = library.read(path)
@@ -60,7 +64,8 @@ def export(night, kinds, everything, target: Path, wanted, folder, as_json) -> N
     if as_json:
         show_json([str(file) for file in made])
     else:
-        out.print(f"{len(made)} files of {len(paths)} nights in {target}", soft_wrap=True)
+        said = f"{counted(len(made), 'file')} of {counted(len(paths), 'night')} in {target}"
+        out.print(said, soft_wrap=True)
         for file in made if len(paths) == 1 else []:
             out.print(f"  {file.name}", soft_wrap=True)
     if failed:

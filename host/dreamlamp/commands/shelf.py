@@ -9,6 +9,7 @@ import click
 from .. import index, library, terminal
 from ..errors import DreamlampError
 from ..terminal import err, out
+from ..words import counted
 from .common import as_json, show_json, where
 
 
@@ -35,7 +36,8 @@ def delete(night: str, folder: Path | None, yes: bool, as_json: bool) -> None:
     files = ", ".join(file.name for file in library.belongings(path))
     book = Journal(held.folder)
     dreams = [dream for dream in book.all() if dream.night == name and dream.trace]
-    what = f"{name} ({files})" + (f" and its trace in {len(dreams)} dreams" if dreams else "")
+    traced = f" and its trace in {counted(len(dreams), 'dream')}" if dreams else ""
+    what = f"{name} ({files}){traced}"
     if not yes:
         click.confirm(f"Delete {what} for good?", abort=True, err=True)
     for dream in dreams:

@@ -7,6 +7,7 @@ import click
 from .. import index, library, terminal
 from ..errors import DreamlampError
 from ..terminal import err, out
+from ..words import counted
 from .common import as_json, choice, show_json, where
 
 
@@ -46,12 +47,12 @@ def study(vary, target, epochs, scheduler, workers, wanted, folder, as_json) -> 
     with terminal.bars({"study": "judging"}) as told:
         done = studying.run(paths, settings, target, scheduler, workers, epochs, told)
     if done["failed"]:
-        err.print(f"{done['failed']} nights could not be judged: column error", style="red")
+        failed = counted(done["failed"], "night")
+        err.print(f"{failed} could not be judged: column error", style="red")
     if as_json:
         show_json(done)
     else:
-        out.print(
-            f"{done['nights']} nights x {done['settings']} settings: {target}", soft_wrap=True
-        )
+        size = f"{counted(done['nights'], 'night')} x {counted(done['settings'], 'setting')}"
+        out.print(f"{size}: {target}", soft_wrap=True)
     if done["failed"]:
         raise SystemExit(1)

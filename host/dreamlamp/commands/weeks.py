@@ -10,13 +10,11 @@ from ..errors import DreamlampError
 from ..terminal import out
 from .common import as_json, choice, show_json, where
 
-PAGE = "weeks.html"
-
 
 @click.command()
 @click.option("--weeks", "count", type=click.IntRange(1, 520), help="Only the last so many.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
-              help=f"Write the page here; default: {PAGE} in the library.")  # fmt: skip
+              help=f"Write the page here; default: {library.WEEKS} in the library.")  # fmt: skip
 @choice
 @where
 @as_json
@@ -46,7 +44,7 @@ def weeks(wanted, count, output: Path | None, folder: Path | None, as_json: bool
             f"no night with a known clock is chosen in {held.folder}: `{held.typed('nights')}` "
             "lists what there is"
         )
-    page = output or held.folder / (f"{wanted.person}@{PAGE}" if wanted.person else PAGE)
+    page = output or held.folder / (f"{wanted.person}@" * bool(wanted.person) + library.WEEKS)
     hidden = output is None and sealed.locked(held.folder)
     if not hidden:
         weekpage.write(found, page)
