@@ -38,7 +38,6 @@ def main():
         board.watchdog.start()
         from . import night  # only now: the radio's stack wants its memory first
 
-        gc.threshold(-1)
         board.spawn(forgive, board)
         asyncio.run(night.run(board))
         raise RuntimeError("the night returned")
@@ -66,6 +65,7 @@ async def forgive(board):
     is over: it starts anew and goes on with the night. A firmware on trial is proven sooner.
     From then on, note how little memory was left."""
     await asyncio.sleep(PROVE_S)
+    gc.threshold(-1)  # the kit's own files are loaded, too
     trial = sys.modules.pop("choose", None)
     if trial and board.fit():
         trial.prove()
