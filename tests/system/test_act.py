@@ -47,8 +47,18 @@ def test_with_one_it_ends_with_a_rescue_that_is_explained_and_the_same_on_32_bit
     duties = _duties(tmp_path / "64")
     assert duties[0] == 0 and max(duties) > 0 and duties[-1] == 0
     again = night(tmp_path / "32", consent=True, bits=32)
-    assert again.night.raw == done.night.raw
+    assert _timeless(again.night.raw) == _timeless(done.night.raw)
     assert _duties(tmp_path / "32") == duties
+
+
+def _timeless(raw):
+    """A night's frames but for CLOCK, which says when a host called, in its own time."""
+    kept, at = b"", 0
+    while at < len(raw):
+        end = at + wire.FRAME_OVERHEAD + raw[at + 1]
+        kept += b"" if raw[at] == wire.CLOCK else raw[at:end]
+        at = end
+    return kept
 
 
 def _duties(folder):
