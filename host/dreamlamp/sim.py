@@ -33,6 +33,7 @@ from .uart import Uart
 # share comes on top.
 HEAP_KB = {32: 96, 64: 192}
 CUT, RESET, BITTEN = 42, 43, 44  # exit statuses of start.py after which the chip starts again
+UNCAUGHT = 1
 CONSOLE_KEPT = 65536  # bytes of an unfinished line
 RESTARTS = 8  # in a row without a minute of world time between them: it is broken
 LEAD_S = 60  # world time at which the recording begins
@@ -263,6 +264,7 @@ class Lamp:
         self.process: subprocess.Popen | None = None
         self.stdin: IO[bytes] | None = None
         self.hears = False  # whether Ctrl-C on its console interrupts
+        self.struck = False  # whether one did since this start
         self.stopping = False
         self.released = threading.Event()  # the reset pin is high
         self.released.set()
@@ -283,6 +285,7 @@ class Lamp:
     def interrupt(self) -> None:
         """Ctrl-C on the console."""
         if self.process:
+            self.struck = True
             self.process.send_signal(signal.SIGINT)
 
     def hold(self, down: bool) -> None:
@@ -323,7 +326,7 @@ class Lamp:
                 stderr=subprocess.PIPE,
                 start_new_session=self.uart is not None,  # whose Ctrl-C is the console's alone
             )
-            self.stdin, self.hears = process.stdin, False
+            self.stdin, self.hears, self.struck = process.stdin, False, False
             if self.uart:
                 self.uart.lamp = self
             console = threading.Thread(target=self._listen, args=[process], daemon=True)
@@ -335,20 +338,23 @@ class Lamp:
             status = process.wait()
             if not self.released.is_set():
                 self.released.wait()
-                self._was_reset()
+                self._was_reset("")
+                status = RESET
+            elif self.struck and status == UNCAUGHT:  # in the midst of a garbage collection
+                self._was_reset("raw")
                 status = RESET
             if self.starts - self.fruitless > RESTARTS:
                 break
         self.ended.set()
 
-    def _was_reset(self) -> None:
-        """Write the state.json that a killed process could not."""
+    def _was_reset(self, prompt: str) -> None:
+        """Write the state.json that a killed process could not; the next begins at `prompt`."""
         state = {"world_ms": _ms(self.now_s())}
         file = self.world.folder / "state.json"
         if file.is_file():
             state = {**json.loads(file.read_text()), **state}
         fired = sum(event[0] <= state["world_ms"] for event in self.world.events())
-        file.write_text(json.dumps({**state, "cause": 1, "prompt": "", "fired": fired}))
+        file.write_text(json.dumps({**state, "cause": 1, "prompt": prompt, "fired": fired}))
 
     def _listen(self, process: subprocess.Popen) -> None:
         """Carry what the lamp prints to its line and, by lines, to `said`."""
