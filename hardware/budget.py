@@ -36,9 +36,9 @@ def milliamps(table: dict) -> dict[str, float]:
 
 
 def hours(table: dict, ma: float) -> float:
-    """How long the EEG kit's cell lasts at `ma` from 5 V."""
+    """How long the EEG kit's cell lasts at `ma`: its module takes the place of the regulator."""
     v = inputs(table)
-    return v["cell_mah"] * v["cell_v"] * v["boost_efficiency"] / (ma * v["usb_v"])
+    return v["cell_mah"] * v["cell_v"] * v["cell_efficiency"] / (ma * v["cell_out_v"])
 
 
 def lumens(table: dict, watt: float) -> float:
@@ -99,7 +99,8 @@ def report(table: dict, size: tuple[float, float, float]) -> str:
     cell = inputs(table)["cell_mah"]
     lines = [f"| state | mA at 5 V | hours from a cell of {cell:g} mAh |", "| --- | --- | --- |"]
     for state, ma in milliamps(table).items():
-        lines.append(f"| {state} | {ma:.0f} | {hours(table, ma):.1f} |")
+        lasts = f"{hours(table, ma):.1f}" if state.startswith("EEG") else ""
+        lines.append(f"| {state} | {ma:.0f} | {lasts} |")
     lines += ["", "| LED power | " + " | ".join(f"lux at {m:g} m" for m in AXIS_M) + " |"]
     lines.append("| --- |" + " --- |" * len(AXIS_M))
     for watt in (full / 300, full / 30, full / 3, full):

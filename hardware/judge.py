@@ -66,7 +66,7 @@ def firmware_pins() -> dict[str, int]:
     """The pins as the lamp's own source has them."""
     text = (ROOT / "firmware/lamp/board.py").read_text()
     return {
-        name: int(pin) for name, pin in re.findall(r"^(_?[A-Z]+) = const\((\d+)\)$", text, re.M)
+        name: int(pin) for name, pin in re.findall(r"^(_?[A-Z_]+) = const\((\d+)\)$", text, re.M)
     }
 
 

@@ -100,9 +100,9 @@ def _board_pins(table: dict, kit: str, board: str) -> list[Pin]:
             net, row = by_gpio[label]
             kind = BOARD_KIND[row["kind"]]
         elif label == "3V3":
-            kind, net = "pout" if first else "p", "+3V3"
+            kind, net = ("pout" if source else "pin") if first else "p", "+3V3"
         elif label == "5V":
-            kind, net = "pout" if source else "pin", "+5V"
+            kind, net = "pout" if source else "p", "+5V"
         elif label == "GND":
             kind, net = "pout" if source and first else "p", "GND"
         pins.append(Pin("U1", number, label, kind, net))

@@ -49,7 +49,7 @@ def all_leads(table: dict, made: Design) -> list[tuple[str, str, list[tuple[Pin,
     """The cables of the table, and in a kit without a carrier the board's supply."""
     found = leads(made)
     if not table["kits"][made.kit]["carrier"]:
-        supply = [pin for pin in made.of("U4") if pin.net in ("+5V", "GND")]
+        supply = [pin for pin in made.of("U4") if pin.net in ("+3V3", "GND")]
         ends = [next(p for p in made.of("U1") if p.net == pin.net) for pin in supply]
         found.append(("U4", "U1", list(zip(supply, ends, strict=True))))
     return found

@@ -18,7 +18,7 @@ BOOT = {
     "patch": 0,
     "kit": wire.KIT_HEART,
     "mode": wire.OBSERVE,
-    "rate_mhz": 50000,
+    "rate_x100": 5000,
     "rescues": 0,
     "policy": 0,
     "ceiling": 60,

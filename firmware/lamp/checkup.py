@@ -29,6 +29,8 @@ def fill(lamp, server, part, out):
     """Write one part into `out`; its length, or minus a status."""
     if part == wire.CHECK_SYSTEM:
         return put(out, wire.CHECK_SYSTEM_LAYOUT, system(lamp, server.night))
+    if part == wire.CHECK_SENSOR and server.night.kit == wire.KIT_EEG:
+        return -wire.NOT_FOUND  # nobody looks at electrodes here yet
     if part == wire.CHECK_SENSOR:
         return put(out, wire.CHECK_SENSOR_LAYOUT, sensor(lamp))
     if part == wire.CHECK_FLASH:

@@ -39,9 +39,9 @@ class Diary:
             second,
             wire.PROTOCOL,
             *VERSION,
-            wire.KIT_HEART,
+            born["kit"],
             born["mode"],
-            rate_hz * 1000,
+            rate_hz * 100,
             born["rescues"],
             born["consent"],
             born["ceiling"],
@@ -63,7 +63,10 @@ class Diary:
         self.fitted = codec.pack_beats(beats, beats.n, self.frame, wire.Epoch.SIZE)
 
     def epoch(self, epoch):
-        """One epoch, and the beats that were fitted."""
+        """One epoch, and the beats that were fitted; the bands before it, where there are any."""
+        if epoch.eeg[0]:
+            self._pack(wire.BANDS_LAYOUT, epoch.index, *epoch.eeg)  # shorter than the Epoch
+            self._append(wire.BANDS, struct.calcsize(wire.BANDS_LAYOUT))
         epoch.pack_into(self.frame, 0)
         self._append(wire.EPOCH, self.fitted)
 

@@ -213,6 +213,12 @@ class _NoBeats:
     n = 0
 
 
+# born once, for a heap in pieces has no room for them later: there is one head
+_cos = array("H", _COS)
+_re = array("i", [0] * N)
+_im = array("i", [0] * N)
+
+
 class Eeg:
     """The place of heart.Heart in a kit with electrodes: the same face, samples of 125 Hz."""
 
@@ -220,10 +226,7 @@ class Eeg:
         if rate_hz != 125:
             raise ValueError("EEG is sampled at 125 Hz")
         self.beats = _NoBeats
-        self._cos = array("H", _COS)
         self._ring = array("i", [0] * N)
-        self._re = array("i", [0] * N)
-        self._im = array("i", [0] * N)
         self._sums = array("i", [0] * (2 * EEG_BANDS))
         self._s = array("i", [0] * 5)
         self._good = 0  # segments of this epoch
@@ -262,7 +265,7 @@ class Eeg:
 
     def _segment(self):
         """Transform the last N samples and add their power up."""
-        re, im, cos = self._re, self._im, self._cos
+        re, im, cos = _re, _im, _cos
         moved = load(self._ring, self._s[_HEAD], re, im, cos)
         if moved >= 1 << 20:
             self._flags |= F_SATURATED

@@ -10,7 +10,7 @@ from array import array
 
 from . import wire
 from .compat import const
-from .stagefeatures import Counts
+from .counts import Counts
 
 _BASE = const(11)  # five bands and six ratios
 _RING = const(32)

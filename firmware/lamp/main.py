@@ -23,6 +23,7 @@ RETRY_S = 5  # between tries to build a board that cannot be built
 GC_BYTES = 4096  # collect often while code is loaded, or the heap ends up in pieces
 SPARE = [bytearray(1024)]  # let go of in a crash, which may come from full memory
 PROVE_S = 60  # of running, with the watchdog fed, before a new firmware replaces the old one
+LOAD_S = 3  # by then the night has loaded what it needs
 STEADY_S = 600  # a lamp that ran this long has no strikes
 
 
@@ -38,7 +39,6 @@ def main():
         board.watchdog.start()
         from . import night  # only now: the radio's stack wants its memory first
 
-        gc.threshold(-1)
         board.spawn(forgive, board)
         asyncio.run(night.run(board))
         raise RuntimeError("the night returned")
@@ -65,7 +65,9 @@ async def forgive(board):
     """Forget the strikes once the lamp has shown that it can run; if they made it safe, that too
     is over: it starts anew and goes on with the night. A firmware on trial is proven sooner.
     From then on, note how little memory was left."""
-    await asyncio.sleep(PROVE_S)
+    await asyncio.sleep(LOAD_S)
+    gc.threshold(-1)  # the kit's own files are loaded, too
+    await asyncio.sleep(PROVE_S - LOAD_S)
     trial = sys.modules.pop("choose", None)
     if trial and board.fit():
         trial.prove()

@@ -7,12 +7,12 @@ Knows no clock, no log, no chip.
 
 from . import wire
 from .loops import Loops
-from .staging import Stager
 from .wake import Wake
 
 # What a mind is born with, in the order of the log's boot frame. All are small ints but the
 # baseline, which is bytes; each has its default here and nowhere else.
 DEFAULTS = {
+    "kit": wire.KIT_HEART,
     "mode": wire.OBSERVE,
     "rescues": 0,  # so far this night
     "consent": 0,  # version of the policy consented to
@@ -30,13 +30,14 @@ class Mind:
     """Stage, loop and light of each epoch in turn.
 
     `settings` is anything with get(key, default): NVS on the lamp, the boot frame in a replay;
-    `night` is the night's id.
+    `night` is the night's id, `kit` the one that the lamp started as; 0: what the settings say.
     """
 
-    def __init__(self, settings, night=0):
+    def __init__(self, settings, night=0, kit=0):
         born = {key: settings.get(key, default) for key, default in DEFAULTS.items()}
+        born["kit"] = kit or born["kit"]
         self.born = born
-        self.stager = Stager()
+        self.stager = _stager(born["kit"])
         self.loops = Loops(born["baseline"] or None, born["shift"])
         self.wake = Wake(
             born["mode"],
@@ -63,3 +64,14 @@ class Mind:
     def learn(self):
         """Return the baseline for the next night."""
         return self.loops.learn()
+
+
+def _stager(kit):
+    """The kit's own; the other's model is not loaded."""
+    if kit == wire.KIT_EEG:
+        from . import eegstaging
+
+        return eegstaging.Stager()
+    from . import staging
+
+    return staging.Stager()

@@ -45,6 +45,7 @@ EVENT = (
     "flash fault",
     "dawn",
     "light asked",
+    "usb in",
 )
 
 WHY = (
@@ -71,4 +72,4 @@ WHY = (
 
 KIND = ("none", "cycle", "hold")
 
-END = ("open", "button", "unworn", "flash full", "closed at boot")
+END = ("open", "button", "unworn", "flash full", "closed at boot", "USB plugged in")

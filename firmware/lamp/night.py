@@ -13,7 +13,6 @@ from array import array
 from . import wire
 from .compat import const
 from .diary import Diary
-from .heart import Heart
 from .mind import DEFAULTS, Mind
 from .nightlog import NightLog
 from .server import Server
@@ -45,12 +44,14 @@ class Night:
         self.rate_hz = rate_hz
         self.boot = boot
         self.cause = cause
-        self.heart = Heart(rate_hz)
+        self.kit = settings.get("kit", wire.KIT_HEART)
+        self.plugged = False  # electrodes are glued on, and USB is in
+        self.heart = _ear(self.kit, rate_hz)
         self.epoch = wire.Epoch()
         # stage, confidence, bpm x10, score, quality and index of the last whole epoch
         self.last = array("H", (wire.UNSCORED, 0, 0, 0, 0, 0))
         self.dawn = None  # dawn.Dawn, once there is a plan
-        self.mind = Mind(settings)
+        self.mind = Mind(settings, 0, self.kit)
         self.state = wire.SAFE if safe else wire.IDLE  # or wire.RECORDING
         self.now_s = 0
         self.resumed = 0  # the night that a power-up found open
@@ -181,10 +182,11 @@ class Night:
     def begin(self):
         """Open a night; its first epoch starts at this second."""
         self._freshen()
-        if not self.log.open_night():
-            return  # the ids are used up, after 32766 nights
+        if self.plugged or not self.log.open_night():
+            return  # or the ids are used up, after 32766 nights
         self._stretch(wire.NIGHT)
-        self.diary.begin_ppg()
+        if self.kit == wire.KIT_HEART:
+            self.diary.begin_ppg()
 
     def _freshen(self, light=True):
         """Whatever night this is, it is another: with rescues and (`light`) light of its own."""
@@ -197,7 +199,7 @@ class Night:
         """Begin a stretch of the night with everything new: heart, mind and epoch."""
         self.state = wire.RECORDING
         self.heart = None  # there is not room for two
-        self.heart = Heart(self.rate_hz)
+        self.heart = _ear(self.kit, self.rate_hz)
         self._new_mind()
         self.epoch.clear(self.log.next_epoch)
         self.worn_epochs = self.unworn_epochs = self.lost = self.seen = 0
@@ -223,7 +225,7 @@ class Night:
         """Judge anew, as the settings now say; light that was asked for goes softly."""
         ramp = self.mind.wake.ramp
         self.mind = None  # there is not room for two
-        self.mind = Mind(self.settings, self.log.open_id)
+        self.mind = Mind(self.settings, self.log.open_id, self.kit)
         ramp.fade()
         self.mind.wake.ramp, self.mind.wake.person = ramp, self.dawn
 
@@ -237,11 +239,25 @@ class Night:
         self.doubted = False
         self.state = wire.IDLE
         self.worn_epochs = self.unworn_epochs = 0
-        self.rested = reason == wire.END_UNWORN or reason == wire.END_LOST
+        self.rested = reason in (wire.END_UNWORN, wire.END_LOST, wire.END_USB)
         self.ended_s = self.now_s
-        if self.epoch.index >= _NIGHT_EPOCHS:
+        if self.epoch.index >= _NIGHT_EPOCHS and self.kit == wire.KIT_HEART:
             self.settings.set("baseline", self.mind.learn())
             self.settings.set("nights", min(self.settings.get("nights", 0) + 1, 255))
+
+    def plug(self, usb):
+        """USB is in, or out again; True if that changed what an EEG kit may do.
+
+        Nobody's head is wired to a mains supply: while it is in nothing is measured, no night
+        begins, and one that runs is over.
+        """
+        if self.kit != wire.KIT_EEG or usb == self.plugged:
+            return False
+        self.plugged = usb
+        if usb and self.state == wire.RECORDING:
+            self._event(wire.USB_IN)
+            self.end(wire.END_USB)
+        return True
 
     # --- what a host may ask for --------------------------------------------------------------
 
@@ -424,6 +440,17 @@ class Night:
                 self.settings.set("seen", struct.pack("<HI", self.log.open_id, hour))
 
 
+def _ear(kit, rate_hz):
+    """What makes measures of the kit's samples, behind one face; the other is not loaded."""
+    if kit == wire.KIT_EEG:
+        from .eeg import Eeg
+
+        return Eeg(rate_hz)
+    from .heart import Heart
+
+    return Heart(rate_hz)
+
+
 async def run(board):
     """Keep watch for ever on the parts of `board` (DESIGN.md, Faces)."""
     settings, sensor, clock = board.settings, board.sensor, board.clock
@@ -444,6 +471,11 @@ async def run(board):
     buf = array("i", [0] * 32)
     sensor.wake()
     while True:
+        if night.plug(board.power.usb_present()):
+            if night.plugged:
+                sensor.sleep()
+            else:
+                sensor.wake()
         n = sensor.read_into(buf)
         night.epoch.led, night.epoch.temp_c = sensor.led, sensor.temp_c
         night.feed(buf, n, sensor.marks, sensor.lost, clock.now_s())

@@ -25,7 +25,7 @@ _NUMBERS = {
     wire.KEY_SHIFT: ("shift", "<b", -20, 50),
     wire.KEY_CEILING: ("ceiling", "<B", 1, 100),
     wire.KEY_BOARD: ("board", "<B", wire.BOARD_DEVKITC, wire.BOARD_DEVKITC),
-    wire.KEY_KIT: ("kit", "<B", wire.KIT_HEART, wire.KIT_HEART),
+    wire.KEY_KIT: ("kit", "<B", wire.KIT_HEART, wire.KIT_EEG),
 }
 _FAILURES = const(20)  # failed requests that are answered within
 _FAILURES_S = const(10)
@@ -179,7 +179,7 @@ class Server:
             VERSION[0],
             VERSION[1],
             VERSION[2],
-            wire.KIT_HEART,
+            self.night.kit,
             self.night.state,
             self.night.mode,
             self.settings.get("boot", 0),

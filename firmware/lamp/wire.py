@@ -110,7 +110,7 @@ KEY_SHIFT = const(9)  # i8: percent the morning's answers move the loop threshol
 KEY_PERMIT = const(10)
 KEY_CEILING = const(11)  # u8: highest light, L* 1 to 100; the wake's own limits hold as well
 KEY_BOARD = const(12)  # u8: whose pins; BOARD_*
-KEY_KIT = const(13)  # u8: KIT_HEART
+KEY_KIT = const(13)  # u8: KIT_*, from the next start on
 PERMIT_LAYOUT = "<BBI"
 MAY_WATCH = const(1)  # STATUS, and the heart live
 MAY_LIGHT = const(2)  # LIGHT
@@ -160,9 +160,10 @@ CLOCK = const(0x05)  # CLOCK_LAYOUT
 PPG = const(0x06)  # PPG_LAYOUT, then samples as codec.pack_samples wrote them
 END = const(0x07)  # reason u8, epochs u16
 BASELINE = const(0x08)  # follows a NIGHT or BOOT: the bytes loops.Loops was born with
+BANDS = const(0x09)  # BANDS_LAYOUT, of the EPOCH that follows; the EEG kit alone
 
 # night, boot, reset cause, seconds since boot, protocol, firmware 3 x u8, kit, mode, sample rate
-# in mHz, rescues so far this night, policy consented to, light ceiling (L*), loop threshold
+# in Hz x100, rescues so far this night, policy consented to, light ceiling (L*), loop threshold
 # shift, nights recorded before, rescues allowed a night, lux at the pillow at full light, light
 # spent so far this night (lux s x10), and the index of the first epoch that follows
 BOOT_LAYOUT = "<HHBIBBBBBBHBBBbBBHIH"
@@ -172,6 +173,8 @@ EVENT_LAYOUT = "<BHBhhh"
 CLOCK_LAYOUT = "<HIIh"
 # epoch index, index of the first sample within the recorded minute, number of samples, marks
 PPG_LAYOUT = "<HHBB"
+# epoch index, then Epoch.eeg: delta theta alpha sigma beta gamma
+BANDS_LAYOUT = "<H6B"
 
 # event codes
 WORN = const(1)
@@ -194,6 +197,10 @@ FLASH_FAULT = const(17)  # a: programs and erases that did not stick, since boot
 # off for b seconds; WHY_DONE: over, b seconds after it began
 DAWN = const(18)
 LIGHT_ASKED = const(19)  # somebody asked for light. a: level (L*), b: minutes to dark, 0: an hour
+
+USB_IN = const(
+    20
+)  # a kit with electrodes was plugged into USB: it records nothing until it is out
 
 # why the light stays dark or goes dark: value c of REFUSED_RESCUE, LIGHT_OFF, DAWN; in WILL_NOT
 WHY_MODE = const(1)  # mode off
@@ -224,6 +231,7 @@ END_BUTTON = const(1)
 END_UNWORN = const(2)
 END_FULL = const(3)
 END_LOST = const(4)  # closed at a later boot
+END_USB = const(5)  # a kit with electrodes was plugged into USB
 
 # epoch flags
 F_WORN = const(1)

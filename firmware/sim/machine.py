@@ -236,7 +236,7 @@ class PWM:
 
 
 class ADC:
-    """The supply divider, 100 k over 47 k: 5.0 V of USB, 4.0 V of a battery without it."""
+    """The supply divider, 100 k over 47 k: 5.0 V of USB; 3.0 V leak back from a cell at 3V3."""
 
     ATTN_0DB, ATTN_2_5DB, ATTN_6DB, ATTN_11DB = 0, 1, 2, 3
     WIDTH_9BIT, WIDTH_10BIT, WIDTH_11BIT, WIDTH_12BIT = 9, 10, 11, 12
@@ -245,7 +245,7 @@ class ADC:
         self._pin = pin._id
 
     def read_uv(self):
-        supply_mv = 5000 if world.usb else 4000
+        supply_mv = 5000 if world.usb else 3000
         if "dead_lamp" not in world.defects:
             supply_mv -= _SAG_MV * max(0, world.duty) // 65535
         return supply_mv * 47 // 147 * 1000 if self._pin == _SUPPLY else 0

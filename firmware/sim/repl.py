@@ -6,7 +6,9 @@ mounted at /, and the computer's own files move to /host, where only the simulat
 Kept as on the chip: a blank partition is formatted, a broken one is complained of for ever, a
 soft reset starts with an empty heap (here: a new process), from the raw prompt without main.py;
 Ctrl-C ends what runs, wherever it is. Other than on the chip: "\n" is printed as it is, the
-friendly prompt knows single lines only, and bytes sent while the chip resets wait for it.
+friendly prompt knows single lines only, bytes sent while the chip resets wait for it, and a
+Ctrl-C that hits a garbage collection, which this build of MicroPython does not survive, leads to
+the raw prompt of a new process.
 
 Whoever holds the other end of the line turns Ctrl-C into SIGINT while something runs, as the
 UART's driver does: "hears 1" and "hears 0" on stderr say when.

@@ -1,4 +1,4 @@
-"""Start a simulated lamp: micropython firmware/sim/start.py WORLD [FIRMWARE] | --share
+"""Start a simulated lamp: micropython firmware/sim/start.py WORLD [FIRMWARE] | --share[-eeg]
 
 Puts the chip's modules before the built-in ones and runs `lamp.main`, from the folder this one
 lies in or from FIRMWARE. Without FIRMWARE and with a WORLD/vfs.bin it does what a flashed board
@@ -67,12 +67,16 @@ try:
 except ImportError:
     pass
 
-flashed = len(sys.argv) == 2 and sys.argv[1] != "--share" and repl.flashed(_folder)
+share = sys.argv[1] in ("--share", "--share-eeg")
+if sys.argv[1] == "--share-eeg":
+    world.eeg, world.sensor = True, 0
+flashed = len(sys.argv) == 2 and not share and repl.flashed(_folder)
 if flashed:
     world.load(repl.aside(_folder))
-elif sys.argv[1] != "--share":
+elif not share:
     world.load(_folder)
 sensor = machine.chip()
+machine.front()
 gc.collect()
 gc.disable()
 names()
@@ -140,7 +144,7 @@ def run():
     return _CRASHED, world.POWER_ON
 
 
-if sys.argv[1] == "--share":
+if share:
     print(Heap.share)
     sys.exit(0)
 if not flashed:

@@ -45,7 +45,8 @@ SETTINGS = {
     s.name: s
     for s in (
         Setting("board", wire.KEY_BOARD, "whose pins the lamp has", 1, 1, names.BOARD),
-        Setting("kit", wire.KEY_KIT, "which sensors it has", 1, 1, names.KIT),
+        Setting("kit", wire.KEY_KIT, "which sensors it has (from a start on)", 1, 2,
+                names.KIT),
         Setting("mode", wire.KEY_MODE, "off, only watching, or acting (needs a consent)",
                 0, 2, names.MODE),
         Setting("ceiling", wire.KEY_CEILING, "highest light, CIE L*", 1, 100),

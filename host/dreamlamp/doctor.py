@@ -16,6 +16,7 @@ from lamp import wire
 from . import build
 from .line import Line, Refusal
 
+PLUGGED_MV = 3700  # as firmware/lamp/board.py has it
 FINE, CURIOUS, BAD, SKIPPED = "fine", "warning", "bad", "skipped"
 CAUSES = {1: "power came", 2: "reset", 3: "watchdog", 4: "deep sleep", 5: "soft reset"}
 TRIAL, LOST = 2, 4  # bits of the update's mark (firmware/boot/choose.py)
@@ -143,9 +144,9 @@ async def ask(line: Line, now: Callable[[], float] = time.time) -> Facts:
     try:
         sensor = Sensor(*await part(wire.CHECK_SENSOR, wire.CHECK_SENSOR_LAYOUT))
     except Refusal as refusal:
-        if refusal.status != wire.BUSY:
+        if refusal.status != wire.BUSY and system.kit != wire.KIT_EEG:
             raise
-        sensor = None  # a night is recorded
+        sensor = None  # a night is recorded, or there are no checks for electrodes
     flash = Flash(*await part(wire.CHECK_FLASH, wire.CHECK_FLASH_LAYOUT))
     crashes = []
     for age in range(CRASHES):
@@ -163,7 +164,9 @@ def examine(facts: Facts) -> list[Finding]:
     for section, name, function in CHECKS:
         given = facts if section == "all" else getattr(facts, section)
         if given is None:
-            found.append(Finding(section, name, SKIPPED, "a night is being recorded"))
+            eeg = facts.system.kit == wire.KIT_EEG
+            why = "there is no such check of this kit" if eeg else "a night is being recorded"
+            found.append(Finding(section, name, SKIPPED, why))
             continue
         trouble = function(given)
         if trouble:
@@ -225,6 +228,13 @@ def _memory(s: System) -> Trouble | None:
 
 @check("system", "supply")
 def _supply(s: System) -> Trouble | None:
+    if s.kit == wire.KIT_EEG:
+        if s.supply_mv < PLUGGED_MV:
+            return None
+        return Trouble(
+            f"{s.supply_mv / 1000:.1f} V at the 5 V pin: USB is in, and nothing is recorded",
+            "take the electrodes off before anything is plugged in; pull the plug to record",
+        )
     if SUPPLY_MV[0] <= s.supply_mv <= SUPPLY_MV[1]:
         return None
     return Trouble(

@@ -24,6 +24,8 @@ COLOURS = {name: f"#0{i:x}0a0{i:x}" for i, name in enumerate(
     ("wake", "rem", "light", "deep", "line", "heart", "base", "score", "lamp", "gone", "weak"), 1
 )}  # fmt: skip
 ROWS = {"W": 3, "R": 2, "N1": 1, "N2": 1, "N3": 0}
+FIVE = {"W": 4, "R": 3, "N1": 2, "N2": 1, "N3": 0}  # of the EEG kit
+SHADES = 8  # of a band's power
 STAGE_COLOURS = {"W": "wake", "R": "rem", "N1": "light", "N2": "light", "N3": "deep"}
 LEVELS = (0.35, 0.6, 0.8, 1.0)  # of ink, for the confidences from these percentages on
 FROM_PERCENT = (0, 50, 65, 80)
@@ -31,11 +33,12 @@ WIDE = 30.0  # epochs further apart than this, in s, are not joined by a line
 
 
 def panels(night: Night) -> dict[str, str]:
-    """SVG text of each panel: worn, stages, heart, score and, if it shone, lamp."""
-    ranges = {
-        _worn: (0, 1), _stages: (-0.12, 3.92), _heart: heart_range(night),
-        _score: score_range(night),
-    }  # fmt: skip
+    """SVG text of each panel: worn, stages, heart, score or, of EEG, bands; lamp if it shone."""
+    ranges = {_worn: (0, 1), _stages: (-0.12, len(stage_rows(night)) - 0.08)}
+    if night.kit == "eeg":
+        ranges[_bands] = (0, wire.EEG_BANDS)
+    else:
+        ranges |= {_heart: heart_range(night), _score: score_range(night)}
     if night.epochs["light"].any():
         ranges[_lamp] = (0, lamp_top(night))
     width = (0, max(night.length_s, 1))
@@ -43,6 +46,11 @@ def panels(night: Night) -> dict[str, str]:
         paint.__name__[1:]: picture(paint.__name__, partial(paint, night=night), width, height)
         for paint, height in ranges.items()
     }
+
+
+def stage_rows(night: Night) -> dict[str, int]:
+    """Stage -> its row in the hypnogram: a heart alone cannot tell N1 from N2."""
+    return FIVE if night.kit == "eeg" else ROWS
 
 
 def heart_range(night: Night) -> tuple[float, float]:
@@ -124,9 +132,10 @@ def _runs(night: Night, wanted: np.ndarray) -> list[tuple[float, float]]:
 def _stages(axes, night: Night) -> None:
     stages = np.array(night.stages)
     level = np.searchsorted(FROM_PERCENT, night.epochs["confidence"], side="right") - 1
-    steps = [(s, c) for s in ("N3", "N2", "R", "W") for c in range(len(LEVELS))]
+    rows = stage_rows(night)
+    steps = [(s, c) for s in ("N3", "N2", "N1", "R", "W") for c in range(len(LEVELS))]
     for stage, depth in steps:
-        row = ROWS[stage]
+        row = rows[stage]
         runs = _runs(night, (stages == stage) & (level == depth))
         boxes = [(start, end, row, row + 0.8) for start, end in runs]
         blocks(axes, boxes, STAGE_COLOURS[stage], LEVELS[depth])
@@ -143,10 +152,24 @@ def _others_line(axes, night: Night, other: list[str]) -> None:
             continue
         line: list[tuple[float, float]] = []
         for start, stage in group:
-            height = ROWS[stage] + 0.4
+            height = stage_rows(night)[stage] + 0.4
             line += [(start, height), (start + wire.EPOCH_S, height)]
         path.append(line)
     axes.add_collection(LineCollection(path, colors=COLOURS["line"], linewidths=1.2))
+
+
+def _bands(axes, night: Night) -> None:
+    """A strip for each band, the slowest at the foot, shaded between its own 2 and 98 percent."""
+    seen = night.bands[:, 0] > 0
+    for k, power in enumerate(night.bands.T.astype(float)):
+        if not seen.any():
+            return
+        low, high = np.percentile(power[seen], [2, 98])
+        shade = np.clip((power - low) / max(high - low, 8) * SHADES, 0, SHADES - 1).astype(int)
+        for depth in range(1, SHADES):
+            runs = _runs(night, seen & (shade == depth))
+            boxes = [(start, end, k + 0.04, k + 0.96) for start, end in runs]
+            blocks(axes, boxes, "score", depth / (SHADES - 1))
 
 
 def _heart(axes, night: Night) -> None:

@@ -32,6 +32,7 @@ SIGNALS = {
     "p_w": ("P wake", "1/255", 1), "p_n3": ("P N3", "1/255", 1), "p_r": ("P REM", "1/255", 1),
     "light": ("Light", "L*", 1), "flags": ("Flags", "", 1), "temp_c": ("Temperature", "degC", 1),
 }  # fmt: skip
+BANDS = ("delta", "theta", "alpha", "sigma", "beta", "gamma")  # wire.Epoch.eeg
 INTERVALS, INTERVALS_HZ = "RR interval", 4
 RECORD_S = wire.EPOCH_S
 TEXTS = {"W": "Sleep stage W", "N1": "Sleep stage N1", "N2": "Sleep stage N2",
@@ -60,6 +61,13 @@ def write(night: Night, facts: dict, path: Path) -> None:
             physical_dimension="ms", physical_range=(-32768, 32767), transducer_type="Dreamlamp",
         )
     )  # fmt: skip
+    signals += [
+        edfio.EdfSignal.from_digital(
+            values.astype(np.int16), 1 / RECORD_S, label=f"EEG {name}", physical_dimension="",
+            physical_range=(-32768, 32767), transducer_type="8 log2(uV2/Hz) + 80; 0 none",
+        )
+        for name, values in zip(BANDS, bands(night, size).T)
+    ]  # fmt: skip
     began = night.began()
     made = edfio.Edf(
         signals,
@@ -85,6 +93,15 @@ def _columns(night: Night, size: int) -> list[np.ndarray]:
         values[at] = night.epochs[name]
         found.append(values)
     return found
+
+
+def bands(night: Night, size: int) -> np.ndarray:
+    """The EEG's bands on the same grid, (size, 6), 0 where there are none; no rows but of EEG."""
+    if night.kit != "eeg":
+        return np.zeros((0, 0), np.int64)
+    values = np.zeros((size, wire.EEG_BANDS), np.int64)
+    values[slots(night)] = night.bands
+    return values
 
 
 def slots(night: Night) -> np.ndarray:

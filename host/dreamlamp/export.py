@@ -58,6 +58,7 @@ def epochs(night: Night, facts: dict) -> Table:
         "time": [t.isoformat() for t in when] if when else [None] * len(night),
         "stage_name": night.stages,
         **{name: night.epochs[name].tolist() for name in COLUMNS},
+        **{f"eeg_{name}": values.tolist() for name, values in zip(edf.BANDS, night.bands.T)},
     }
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from lamp import heart, loops, mind, staging, wire
 from lamp.diary import Diary
 
+from .errors import DreamlampError
 from .nights import Beats, Event, Night, framed
 from .recordings import Recording
 from .replay import DECIDED
@@ -65,6 +66,10 @@ def again(night: Night, settings: Settings) -> Night:
 
     What the light did is left out: a lamp that judged otherwise would have shone otherwise.
     """
+    if night.kit == "eeg":
+        raise DreamlampError(
+            f"night {night.id} is of the EEG kit: here only hearts are judged anew"
+        )
     epochs = {name: values.copy() for name, values in night.epochs.items()}
     events = [e for e in night.events if e.code not in JUDGED]
     born = {boot.epoch: k for k, boot in enumerate(night.boots)}

@@ -2,7 +2,8 @@
 
 A module costs the lamp's heap some 200 bytes whatever is in it, and a table of the names it says.
 So what the start-up code imports becomes one file, and what it loads later, inside a function,
-another; each keeps the name of the file it began with. A module that is handed about as a value
+another; each keeps the name of the file it began with. What several of the latter need, of which
+perhaps one is loaded, is a file of its own. A module that is handed about as a value
 stays. Global names take their module's name before them (`heart__Heart`), so that none meet.
 """
 
@@ -25,10 +26,24 @@ class Merger:
         self.whole |= {"", *(dotted.rpartition(".")[0] for dotted in trees)}
         self.owner: dict[str, str] = {}
         self.parts: dict[str, list[str]] = {}
-        for root in ["main", *sorted(later - {"main"}, key=lambda r: -len(self._needed(r, [])))]:
+        always = ["main", *self._imports("main", later=True)]
+        later -= {*always, *self.whole}
+        for root in [*always, *sorted(later, key=lambda r: (-len(self._needed(r, [])), r))]:
             if root in trees and root not in self.owner and root not in self.whole:
-                self.parts[root] = self._needed(root, [])
-                self.owner |= dict.fromkeys(self.parts[root], root)
+                if root not in always:
+                    self._own(self._shared(root, later - {root}))
+                self._own(self._needed(root, []))
+
+    def _own(self, parts: list[str]) -> None:
+        """Make one file of these, called as the last."""
+        if parts:
+            self.parts[parts[-1]] = parts
+            self.owner |= dict.fromkeys(parts, parts[-1])
+
+    def _shared(self, root: str, others: set[str]) -> list[str]:
+        """What `root` needs and one of the `others` as well."""
+        theirs = {m for other in others & set(self.trees) for m in self._needed(other, [])}
+        return [m for m in self._needed(root, []) if m != root and m in theirs]
 
     def merged(self) -> dict[str, ast.Module]:
         """The trees of the files there are now."""
@@ -122,7 +137,9 @@ class _Rewrite(ast.NodeTransformer):
                     inner = f"{place}.{alias.name}".strip(".")
                     is_module = inner in merger.trees
                     name = alias.asname or alias.name
-                    self.imported[name] = (inner, "") if is_module else (place, alias.name)
+                    what = (inner, "") if is_module else (place, alias.name)
+                    if self.imported.setdefault(name, what) != what:
+                        raise DreamlampError(f"{dotted}: {name} is imported from two places")
                     if id(node) not in top or dotted == GUEST:
                         self.late.add(name)
         self.globals = set() if dotted == GUEST else shortnames.bound(tree) - set(self.imported)

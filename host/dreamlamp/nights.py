@@ -55,7 +55,7 @@ class Boot:
     patch: int
     kit: int
     mode: int
-    rate_mhz: int
+    rate_x100: int
     rescues: int
     policy: int
     ceiling: int
@@ -122,10 +122,17 @@ class Night:
     lost_bytes: int = 0  # bytes in no whole frame
     frames: list[Frame] = field(default_factory=list)  # all of them, in their order
     note: dict = field(default_factory=dict)  # what the syncing host wrote beside it
+    # of the EEG kit, wire.Epoch.eeg of each epoch; no columns without one
+    bands: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
 
     @property
     def id(self) -> int:
         return self.boots[0].night
+
+    @property
+    def kit(self) -> str:
+        known = self.boots[0].kit < len(names.KIT)
+        return names.KIT[self.boots[0].kit] if known else f"kit {self.boots[0].kit}"
 
     def __len__(self) -> int:
         return len(self.epochs["index"])
@@ -265,9 +272,13 @@ def decode(raw: bytes, night: int, note: dict | None = None) -> Night:
         raise BadNight(f"night {night}: {len(raw)} bytes that do not begin a night")
     made = Night(raw, [], {}, [], note=dict(note or {}), lost_bytes=lost, frames=whole)
     rows: list[tuple[int, ...]] = []
+    bands: dict[int, bytes] = {}
     for frame in whole:
         try:
-            _take(made, rows, frame)
+            if frame.kind == wire.BANDS:
+                bands.update([read_bands(frame.payload)])
+            else:
+                _take(made, rows, frame)
         except (ValueError, IndexError, struct.error) as error:
             raise BadNight(
                 f"night {night}: frame {frame.kind} at byte {frame.offset} is whole and makes no "
@@ -275,6 +286,9 @@ def decode(raw: bytes, night: int, note: dict | None = None) -> Night:
             ) from None
     table = np.array(rows, dtype=np.int64).reshape(len(rows), len(COLUMNS))
     made.epochs = {name: table[:, i].copy() for i, name in enumerate(COLUMNS)}
+    if made.boots[0].kit == wire.KIT_EEG:
+        held = b"".join(bands.get(row[0], bytes(wire.EEG_BANDS)) for row in rows)
+        made.bands = np.frombuffer(held, np.uint8).reshape(len(rows), wire.EEG_BANDS)
     if made.boots[0].protocol != wire.PROTOCOL:
         raise BadNight(
             f"night {night} speaks protocol {made.boots[0].protocol}, this host "
@@ -312,6 +326,12 @@ def read_epoch(payload: bytes) -> tuple[tuple[int, ...], Beats]:
     beats.n = codec.unpack_beats(payload, wire.Epoch.SIZE, len(payload), beats)
     _measure(beats, epoch)  # what follows from the beats is not in the record
     return tuple(getattr(epoch, name) for name in COLUMNS), beats
+
+
+def read_bands(payload: bytes) -> tuple[int, bytes]:
+    """A BANDS frame's payload -> (index of the epoch that follows, its bands)."""
+    index, *bands = struct.unpack_from(wire.BANDS_LAYOUT, payload)
+    return index, bytes(bands)
 
 
 def _measure(beats: Beats, epoch: wire.Epoch) -> None:

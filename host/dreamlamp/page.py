@@ -25,7 +25,7 @@ figcaption b{color:var(--text);font-weight:600;margin-right:.4rem}
 .box svg{display:block;width:100%;height:100%;position:absolute;inset:0}
 .box svg path{vector-effect:non-scaling-stroke}.stages svg,.worn svg{shape-rendering:crispEdges}
 .worn .box{height:.65rem;border-radius:.33rem}.stages .box{height:13rem}
-.heart .box{height:11rem}.score .box{height:7rem}.lamp .box{height:4.5rem}
+.heart .box{height:11rem}.bands .box{height:9rem}.score .box{height:7rem}.lamp .box{height:4.5rem}
 .lines{position:absolute;inset:0;pointer-events:none}
 .lines i{position:absolute;top:0;bottom:0;border-left:1px solid var(--edge)}
 .rows{position:absolute;inset:0;display:grid;grid-template-rows:repeat(4,1fr);
@@ -75,6 +75,7 @@ html{font-size:10.5px}body{font-size:9.5pt;-webkit-print-color-adjust:exact;
 print-color-adjust:exact}
 main{padding:0;max-width:none}section{margin-top:3mm}h1{font-size:17pt}h2{margin-bottom:1mm}
 figure{margin-bottom:1.5mm;break-inside:avoid}.stages .box{height:33mm}.heart .box{height:27mm}
+.bands .box{height:27mm}
 .score .box{height:16mm}.lamp .box{height:11mm}
 dl{grid-template-columns:repeat(8,1fr);gap:1mm 2mm}dd{font-size:11pt}dt{font-size:7pt}
 .shares{margin-top:1.5mm;grid-template-columns:repeat(3,1fr);gap:2mm}

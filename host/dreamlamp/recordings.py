@@ -21,6 +21,7 @@ import numpy as np
 
 from .errors import DreamlampError
 
+EPOCH_S = 30
 GAP_S = 5  # longest believable pause between beats of a sleeper; beyond it the signal was away
 DOUBLE_MS = 200  # two detections closer than this are one beat (refractory time of the ventricle)
 MEDIAN_MS = (300, 2000)  # 200 to 30 beats a minute
@@ -55,14 +56,18 @@ class Recording:
     loops_ms: list[int] = field(default_factory=list)  # surges injected on purpose
     began: datetime | None = None  # clock at its start, with its zone
     how: str = ""  # the beats were come by, where the file holds none
+    powers: np.ndarray | None = None  # of EEG bands, uV^2/Hz, each 30 s; then there are no beats
 
     @property
     def seconds(self) -> float:
+        if self.powers is not None:
+            return float(len(self.powers) * EPOCH_S)
         return float(self.beats_ms[-1]) / 1000
 
     def source(self) -> dict:
         """Whose heart it is, for the note beside a night."""
         kind = "synthetic" if self.synthetic else "recording"
+        kind = kind if self.powers is None else "spectra"
         return {"heart": kind, "name": self.name, "remarks": self.remarks()}
 
     def remarks(self) -> list[str]:
@@ -107,6 +112,8 @@ def _from_npz(path: Path) -> Recording:
         objects = "allow_pickle" in str(error)
         why = "it holds Python objects instead of numbers" if objects else error
         raise BadRecording(path, f"not a readable npz file ({why})") from None
+    if "feat" in data and "epoch_idx" in data:
+        return _from_bands(path, data)
     if "beats_t" not in data:
         held_keys = ", ".join(sorted(data)) or "nothing"
         raise BadRecording(path, f"no beat times: it lacks `beats_t` and holds {held_keys}")
@@ -123,6 +130,28 @@ def _from_npz(path: Path) -> Recording:
         stages=stages,
         stages_at_ms=round(float(data.get("stage_t0", 0)) * 1000),
         scored_by=f"PSG of {meta.get('dataset', path.stem)}" if stages else "",
+    )
+
+
+def _from_bands(path: Path, data: dict[str, np.ndarray], channel: int = 0) -> Recording:
+    """A night of EEG band powers (eegset.py): its first channel; epochs not recorded are nan."""
+    from .eegset import BAND
+
+    at = data["epoch_idx"] - data["epoch_idx"][0]
+    powers = np.full((int(at[-1]) + 1, len(BAND)), np.nan)
+    powers[at] = data["feat"][:, channel, : len(BAND)]
+    stages = ["unscored"] * len(powers)
+    for i, code in zip(at, data["stage"]):
+        stages[i] = STAGES.get(int(code), "unscored")
+    meta = _meta(data.get("meta"))
+    name = meta.get("eeg_channels", ["its first channel"])[channel]
+    return Recording(
+        path.name,
+        np.zeros(0, np.int64),
+        stages=stages,
+        scored_by=f"PSG of {meta.get('dataset', path.stem)}",
+        how=f"the band powers of {name} are real; the waveform the lamp sees is noise with them",
+        powers=powers,
     )
 
 
@@ -325,5 +354,6 @@ def _without_doubles(times: np.ndarray) -> np.ndarray:
 
 def trained_on(name: str) -> bool:
     """Whether the committed stager was fitted on the recording of this file name."""
-    twins = json.loads(Path(__file__).with_name("stagetwin.json").read_text())
-    return Path(name).stem in {record.split("/")[1] for record in twins["records"]}
+    twins = [Path(__file__).with_name(f"{kit}twin.json") for kit in ("stage", "eeg")]
+    records = [record for twin in twins for record in json.loads(twin.read_text())["records"]]
+    return Path(name).stem in {record.split("/")[1] for record in records}

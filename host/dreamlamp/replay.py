@@ -17,7 +17,7 @@ from typing import Any
 from lamp import heart, loops, mind, wire
 from lamp.wake import Wake
 
-from .nights import COLUMNS, Boot, Event, Night, decode, read_epoch
+from .nights import COLUMNS, Boot, Event, Night, decode, read_bands, read_epoch
 
 DECIDED = (
     "stage", "confidence", "p_w", "p_n3", "p_r", "score", "cycle", "hold", "lag_s", "base_bpm",
@@ -171,6 +171,7 @@ class _Run:
         self.mind: mind.Mind = None  # type: ignore[assignment]
         self.lit = False  # by what no mind decides about, or until just now
         self.epoch = wire.Epoch()
+        self.bands: dict[int, bytes] = {}  # of the epoch that follows, by its index
         self.expected: tuple[int, ...] | None = None
 
     def take(self, kind: int, payload: bytes) -> None:
@@ -178,6 +179,8 @@ class _Run:
             self._stretch(Boot(*struct.unpack_from(wire.BOOT_LAYOUT, payload)))
         elif kind == wire.BASELINE and self.boot:
             self.mind = mind.Mind(Born(self.boot, payload), self.boot.night)
+        elif kind == wire.BANDS:
+            self.bands = dict([read_bands(payload)])
         elif kind == wire.EPOCH and self.mind:
             self._nothing_owed()
             self._epoch(payload)
@@ -212,6 +215,7 @@ class _Run:
         """The epoch as the sensor left it, before any judge had seen it."""
         epoch.clear(logged["index"])
         epoch.flags = logged["flags"] & ~wire.F_GATE
+        epoch.eeg[:] = self.bands.get(logged["index"], bytes(wire.EEG_BANDS))
         for name in ("quality", "light", "led", "temp_c"):
             setattr(epoch, name, logged[name])
 
@@ -263,7 +267,7 @@ def _replay_heart(night: Night, verdict: Verdict) -> None:
     """Raw samples of the first minute through `heart`: the beats that were logged."""
     if not night.ppg:
         return
-    again = heart.Heart(night.boots[0].rate_mhz // 1000)
+    again = heart.Heart(night.boots[0].rate_x100 // 100)
     found: list[tuple[int, int, int]] = []
     epochs = 0
     for burst in night.ppg:

@@ -29,8 +29,12 @@ STATISTICS = (
     ("tst", "asleep"), ("tib", "in bed"), ("se", "sleep efficiency"), ("sol", "fell asleep after"),
     ("waso", "awake in between"), ("lat_rem", "first REM after"),
 )  # fmt: skip
+FIVE_SHARES = (("n3", "deep", "N3"), ("n2", "light", "N2"), ("n1", "light", "N1"),
+               ("rem", "rem", "REM"))  # fmt: skip
 SHARES = (("n3", "deep", "Deep"), ("n2", "light", "Light"), ("rem", "rem", "REM"))
 PANEL_ROWS = ("Wake", "REM", "Light", "Deep")
+FIVE_ROWS = ("Wake", "REM", "N1", "N2", "N3")  # of the EEG kit
+BANDS = ("gamma", "beta", "sigma", "alpha", "theta", "delta")
 
 
 def write(night: Night, path: Path, replayed: str = "", arms: str = "") -> dict:
@@ -51,7 +55,7 @@ def page(night: Night, facts: dict, replayed: str = "", arms: str = "") -> str:
             _head(facts),
             _plain(facts, night),
             _panels(night, facts),
-            _statistics(facts["statistics"], facts["heart"]),
+            _statistics(facts["statistics"], facts["heart"], facts["kit"] == "eeg"),
             _events(facts, night, arms),
             _sure(facts),
             _foot(night, facts, replayed),
@@ -85,19 +89,17 @@ def _plain(facts: dict, night: Night) -> str:
 
 def _panels(night: Night, facts: dict) -> str:
     svg = drawing.panels(night)
-    rows = "".join(f'<span class="row">{name}</span>' for name in PANEL_ROWS)
+    eeg = night.kit == "eeg"
+    rows = _rows(FIVE_ROWS if eeg else PANEL_ROWS)
     key = "stronger colour: surer"
     if facts["reference"]:
         key += f" · thin line: {escape(facts['reference']['by'])}"
-    low, high = drawing.heart_range(night)
-    made = _panel("stages", "Sleep stages", key, svg["stages"] + f'<div class="rows">{rows}</div>')
-    step = 20 if high - low > 50 else 10
-    heart_key = "mean and spread of each half minute, bpm · dashed: the baseline"
-    made += _panel("heart", "Heart rate", heart_key, svg["heart"] + _levels(low, high, step))
-    top = drawing.score_range(night)[1]
-    score = svg["score"] + _levels(0, top, 100, only=100) + _marks(night, facts)
-    score_key = "dashed: the threshold · tinted: the detector may look"
-    made += _panel("score", "Loop score", score_key, score)
+    made = _panel("stages", "Sleep stages", key, svg["stages"] + rows)
+    if eeg:
+        bands_key = "power of each band, pale to full between its own least and most of this night"
+        made += _panel("bands", "Spectrum", bands_key, svg["bands"] + _rows(BANDS))
+    else:
+        made += _heart_panels(night, facts, svg)
     dark = "" if "lamp" in svg else '<p class="dark">The lamp stayed dark all night.</p>'
     if "lamp" in svg:
         lamp = svg["lamp"] + _levels(0, drawing.lamp_top(night), 20)
@@ -108,6 +110,23 @@ def _panels(night: Night, facts: dict) -> str:
     made = made.replace('<div class="box">', f'<div class="box"><div class="lines">{lines}</div>')
     hours = "".join(f'<span style="left:{at:.2f}%">{text}</span>' for at, text in ticks)
     return f'<section class="night">{worn}{made}<div class="hours">{hours}</div>{dark}</section>'
+
+
+def _heart_panels(night: Night, facts: dict, svg: dict[str, str]) -> str:
+    low, high = drawing.heart_range(night)
+    step = 20 if high - low > 50 else 10
+    heart_key = "mean and spread of each half minute, bpm · dashed: the baseline"
+    made = _panel("heart", "Heart rate", heart_key, svg["heart"] + _levels(low, high, step))
+    top = drawing.score_range(night)[1]
+    score = svg["score"] + _levels(0, top, 100, only=100) + _marks(night, facts)
+    score_key = "dashed: the threshold · tinted: the detector may look"
+    made += _panel("score", "Loop score", score_key, score)
+    return made
+
+
+def _rows(names: tuple[str, ...]) -> str:
+    spans = "".join(f'<span class="row">{name}</span>' for name in names)
+    return f'<div class="rows" style="grid-template-rows:repeat({len(names)},1fr)">{spans}</div>'
 
 
 def _panel(kind: str, title: str, key: str, content: str) -> str:
@@ -154,7 +173,7 @@ def _hours(night: Night, facts: dict) -> list[tuple[float, str]]:
     return [(100 * s / length, text) for s, text in ticks if 0.02 < s / length < 0.98]
 
 
-def _statistics(found: dict, heart: dict) -> str:
+def _statistics(found: dict, heart: dict, five: bool) -> str:
     cells = []
     for key, name in STATISTICS:
         value = found[key]
@@ -168,12 +187,13 @@ def _statistics(found: dict, heart: dict) -> str:
         f'<div class="share"><i style="width:{found[key + "_percent"] or 0:.1f}%;'
         f'background:var(--{colour})"></i><span>{name}</span>'
         f"<b>{duration(found[key])}</b><em>{found[key + '_percent'] or 0:.0f} %</em></div>"
-        for key, colour, name in SHARES
+        for key, colour, name in (FIVE_SHARES if five else SHARES)
     )
+    light = "" if five else "; light is N1 and N2, which a heart alone cannot tell apart"
     return (
         f'<section class="numbers"><h2>Numbers</h2><dl>{grid}</dl><div class="shares">{bars}</div>'
-        "<p class=small>As YASA defines them. First REM counts from the start; light is N1 "
-        "and N2, which a heart alone cannot tell apart.</p></section>"
+        f"<p class=small>As YASA defines them. First REM counts from the start{light}.</p>"
+        "</section>"
     )
 
 

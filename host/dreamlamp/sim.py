@@ -24,7 +24,7 @@ from typing import IO
 import numpy as np
 from lamp import names, wire
 
-from . import build, places, stored
+from . import build, headset, places, stored
 from .errors import DreamlampError
 from .recordings import Recording
 from .uart import Uart
@@ -33,6 +33,7 @@ from .uart import Uart
 # share comes on top.
 HEAP_KB = {32: 96, 64: 192}
 CUT, RESET, BITTEN = 42, 43, 44  # exit statuses of start.py after which the chip starts again
+UNCAUGHT = 1
 CONSOLE_KEPT = 65536  # bytes of an unfinished line
 RESTARTS = 8  # in a row without a minute of world time between them: it is broken
 LEAD_S = 60  # world time at which the recording begins
@@ -56,6 +57,8 @@ class Scenario:
 
     seed: int = 1
     bits: int = 64
+    kit: str = "heart"  # or "eeg": electrodes on a head, the unit on its cell
+    usb: list[tuple[float, float]] = field(default_factory=list)  # plugged in from .. to
     settings: dict[str, int | bytes] = field(default_factory=dict)
     starts: str = "button"  # or "wear": ten minutes of it
     ends: str = "button"  # or "unworn": an hour of it
@@ -118,16 +121,21 @@ class World:
         self.wakes_s = self.lead_s + recording.seconds + SETTLE_S
         self.over_s = self.wakes_s + (UNWORN_S if scenario.ends == "unworn" else 0) + 5
         self.fast_until_s = int(self.over_s) + AFTER_S
+        _fits(recording, scenario.kit)
         folder.mkdir(parents=True, exist_ok=True)
         self.source = {**recording.source(), "simulated": simulated(scenario.settings)}
         about = [self.source, crc32(recording.beats_ms.tobytes()), asdict(scenario)]
         kept = self._kept(json.dumps(about, default=bytes.hex))
         (folder / "source.json").write_text(json.dumps(self.source))
-        beats = _with_evening(recording.beats_ms) + self.lead_s * 1000
-        (folder / "beats.bin").write_bytes(beats.astype("<u4").tobytes())
-        (folder / "pulse.bin").write_bytes(finger_pulse())
+        settings = {"kit": names.KIT.index(scenario.kit), **scenario.settings}
+        if scenario.kit == "eeg":
+            (folder / "eeg.bin").write_bytes(_head(recording, self.lead_s, scenario.seed))
+        else:
+            beats = _with_evening(recording.beats_ms) + self.lead_s * 1000
+            (folder / "beats.bin").write_bytes(beats.astype("<u4").tobytes())
+            (folder / "pulse.bin").write_bytes(finger_pulse())
         if not kept:
-            (folder / "nvs.json").write_text(json.dumps({"lamp": _stored(scenario.settings)}))
+            (folder / "nvs.json").write_text(json.dumps({"lamp": _stored(settings)}))
         self.older = _fill(folder / "flash.bin") if scenario.full_flash else 0  # nights on it
 
     def _kept(self, about: str) -> bool:
@@ -148,6 +156,7 @@ class World:
             "outside": ["127.0.0.1", port],
             "realtime": realtime,
             "events": self.events(),
+            **({"eeg": True, "sensor": 0} if self.scenario.kit == "eeg" else {}),
             **self.scenario.costs,
         }
         if not realtime:
@@ -158,6 +167,10 @@ class World:
         """[ms, name, ...] of the whole night, in order."""
         plan, lead = self.scenario, self.lead_s
         found: list[list] = [[0, "finger_off"], [_ms(lead - WORN_S), "finger_on"]]
+        if plan.kit == "eeg":
+            found.insert(0, [0, "usb", 0])
+        for start, end in plan.usb:
+            found += [[_ms(lead + start), "usb", 1], [_ms(lead + end), "usb", 0]]
         if plan.starts == "button":
             found.append([_ms(lead - BUTTON_S), "button", 300])
         for start, end in plan.finger_off:
@@ -181,6 +194,27 @@ def _fill(flash: Path) -> int:
 
 def _ms(second: float) -> int:
     return round(second * 1000)
+
+
+def _fits(recording: Recording, kit: str) -> None:
+    """Refuse a recording that has nothing for this kit's sensor."""
+    if kit == "eeg" and recording.powers is None and not recording.synthetic:
+        raise DreamlampError(
+            f"{recording.name} holds no EEG: name a file of band powers, or none for a "
+            "synthetic sleeper"
+        )
+    if kit == "heart" and recording.powers is not None:
+        raise DreamlampError(f"{recording.name} holds EEG and no beats: choose the kit eeg")
+
+
+def _head(recording: Recording, lead_s: int, seed: int) -> bytes:
+    """The signal of a head from the moment the unit is plugged in, awake before the recording."""
+    powers = recording.powers
+    if powers is None:
+        powers = headset.powers_of(recording.stages or [], seed)
+    early = headset.powers_of(["W"] * (lead_s // wire.EPOCH_S), seed)
+    late = headset.powers_of(["W"] * 3, seed)
+    return headset.signal(np.concatenate([early, powers, late]), seed).tobytes()
 
 
 def _with_evening(beats_ms: np.ndarray) -> np.ndarray:
@@ -230,6 +264,7 @@ class Lamp:
         self.process: subprocess.Popen | None = None
         self.stdin: IO[bytes] | None = None
         self.hears = False  # whether Ctrl-C on its console interrupts
+        self.struck = False  # whether one did since this start
         self.stopping = False
         self.released = threading.Event()  # the reset pin is high
         self.released.set()
@@ -250,6 +285,7 @@ class Lamp:
     def interrupt(self) -> None:
         """Ctrl-C on the console."""
         if self.process:
+            self.struck = True
             self.process.send_signal(signal.SIGINT)
 
     def hold(self, down: bool) -> None:
@@ -290,7 +326,7 @@ class Lamp:
                 stderr=subprocess.PIPE,
                 start_new_session=self.uart is not None,  # whose Ctrl-C is the console's alone
             )
-            self.stdin, self.hears = process.stdin, False
+            self.stdin, self.hears, self.struck = process.stdin, False, False
             if self.uart:
                 self.uart.lamp = self
             console = threading.Thread(target=self._listen, args=[process], daemon=True)
@@ -302,20 +338,23 @@ class Lamp:
             status = process.wait()
             if not self.released.is_set():
                 self.released.wait()
-                self._was_reset()
+                self._was_reset("")
+                status = RESET
+            elif self.struck and status == UNCAUGHT:  # in the midst of a garbage collection
+                self._was_reset("raw")
                 status = RESET
             if self.starts - self.fruitless > RESTARTS:
                 break
         self.ended.set()
 
-    def _was_reset(self) -> None:
-        """Write the state.json that a killed process could not."""
+    def _was_reset(self, prompt: str) -> None:
+        """Write the state.json that a killed process could not; the next begins at `prompt`."""
         state = {"world_ms": _ms(self.now_s())}
         file = self.world.folder / "state.json"
         if file.is_file():
             state = {**json.loads(file.read_text()), **state}
         fired = sum(event[0] <= state["world_ms"] for event in self.world.events())
-        file.write_text(json.dumps({**state, "cause": 1, "prompt": "", "fired": fired}))
+        file.write_text(json.dumps({**state, "cause": 1, "prompt": prompt, "fired": fired}))
 
     def _listen(self, process: subprocess.Popen) -> None:
         """Carry what the lamp prints to its line and, by lines, to `said`."""
@@ -349,7 +388,8 @@ def command(world: World) -> list[str]:
         raise DreamlampError(str(error)) from None
     made = build.compiled(bits, places.built(), places.simulator())
     start = str(made / "sim" / "start.py")
-    share = subprocess.run([*found, start, "--share"], capture_output=True, text=True)
+    ask = "--share-eeg" if world.scenario.kit == "eeg" else "--share"
+    share = subprocess.run([*found, start, ask], capture_output=True, text=True)
     if not share.stdout.strip().isdigit():
         raise DreamlampError(f"the simulator does not start: {share.stdout} {share.stderr}")
     heap = f"heapsize={HEAP_KB[bits] + int(share.stdout) // 1024 + 1}k"

@@ -43,6 +43,7 @@ def summarise(night: Night) -> dict:
         "mode": names.MODE[night.boots[0].mode],
         "consent": consent(night),
         "firmware": night.boots[0].firmware,
+        "kit": night.kit,
         "source": source,
         "recorded_min": len(night) * minutes,
         "length_min": night.length_s / 60,
@@ -85,6 +86,7 @@ def _mean(values: np.ndarray) -> float | None:
 
 
 def _heart(epochs: dict, good: np.ndarray) -> dict:
+    good = good & (epochs["hr_bpm_x10"] > 0)  # electrodes tell of none
     rate = epochs["hr_bpm_x10"][good] / 10
     rmssd = epochs["rmssd_ms"][good]
     if not rate.size:
@@ -129,6 +131,8 @@ def _why(night: Night, i: int) -> str:
         return ""
     if flags & wire.F_FAULT:
         return "the sensor did not answer"
+    if not flags & wire.F_WORN and night.kit == "eeg":
+        return "the electrodes told of no head"
     if not flags & wire.F_WORN:
         return "no finger on the sensor"
     if flags & wire.F_LOST:
@@ -172,10 +176,11 @@ def _unknown(night: Night, last: Boot, boot: Boot) -> str:
 
 
 def _early_end(night: Night) -> list[dict]:
-    if night.end not in (wire.END_FULL, wire.END_LOST):
+    if night.end not in (wire.END_FULL, wire.END_LOST, wire.END_USB):
         return []
     why = {
         wire.END_FULL: "the lamp's memory was full: nothing after this was kept",
+        wire.END_USB: "USB was plugged in: with electrodes on a head nothing is recorded then",
         wire.END_LOST: "the night was broken off here and closed when the lamp started again",
     }[night.end]
     return [{"from_s": night.length_s, "to_s": night.length_s, "why": why}]
@@ -214,13 +219,14 @@ def reference(night: Night) -> list[str] | None:
 
 
 def _agreement(night: Night) -> dict | None:
-    """How far our stages agree with the others' on four classes; N1 counts as light."""
+    """How far our stages agree with the others'; for a heart N1 counts as light."""
     other = reference(night)
     if other is None:
         return None
     source = {key: night.note["reference"].get(key) for key in ("by", "in_sample")}
+    light = {} if night.kit == "eeg" else {"N1": "N2"}
     pairs = [
-        (a.replace("N1", "N2"), b.replace("N1", "N2"))
+        (light.get(a, a), light.get(b, b))
         for a, b in zip(night.stages, other)
         if "unscored" not in (a, b)
     ]

@@ -31,6 +31,7 @@ from .words import (
 
 ROWS = (("W", "Wake", "yellow"), ("R", "REM", "red"), ("N2", "Light", "blue"),
         ("N3", "Deep", "magenta"))  # fmt: skip
+FIVE = (*ROWS[:2], ("N1", "N1", "cyan"), ("N2", "N2", "blue"), ROWS[3])  # of the EEG kit
 out = Console(highlight=False, markup=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -57,15 +58,16 @@ def show(night: Night, facts: dict) -> None:
 
 
 def hypnogram(night: Night, width: int) -> list[Text]:
-    """Four rows of blocks: how much of each column's time went to that stage."""
+    """A row of blocks for each stage: how much of each column's time went to it."""
+    rows, ours = (FIVE, {}) if night.kit == "eeg" else (ROWS, {"N1": "N2"})
     columns: list[Counter] = [Counter() for _ in range(width)]
     scale = width / max(night.length_s, 1)
     for second, stage in zip(night.seconds, night.stages):
         first, last = int(second * scale), int((second + wire.EPOCH_S - 1) * scale)
         for column in range(first, min(width - 1, last) + 1):
-            columns[column][stage.replace("N1", "N2")] += 1
+            columns[column][ours.get(stage, stage)] += 1
     lines = []
-    for code, name, colour in ROWS:
+    for code, name, colour in rows:
         shares = [c[code] / max(1, sum(c.values())) for c in columns]
         blocks = "".join(BLOCKS[round(share * 8)] for share in shares)
         lines.append(Text(f"{name:>6}  ", "dim").append(blocks, colour))
@@ -81,7 +83,14 @@ def _numbers(facts: dict) -> Table:
     table.add_row("asleep", duration(found["tst"]), "of it", ", ".join(shares))
     table.add_row("in bed", duration(found["tib"]), "fell asleep after", duration(found["sol"]))
     table.add_row("efficiency", efficiency, "awake in between", duration(found["waso"]))
-    table.add_row("heart", rate, "first REM after", duration(found["lat_rem"]))
+    if facts["kit"] == "eeg":
+        rate = f"{duration(found['n1'])} N1"
+    table.add_row(
+        "heart" if facts["kit"] != "eeg" else "lightest",
+        rate,
+        "first REM after",
+        duration(found["lat_rem"]),
+    )
     return table
 
 

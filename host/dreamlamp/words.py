@@ -10,6 +10,7 @@ STAGES = {"W": "wake", "N1": "light", "N2": "light", "N3": "deep", "R": "REM"}
 SOURCE = {  # of a night that no lamp on a bedside saw
     "synthetic": "SYNTHETIC: no human heart, no real finger",
     "recording": "Real beats, simulated optics",
+    "spectra": "Real band powers, synthetic waveform, simulated electrodes",
     "virtual": "From a virtual lamp: no real finger",
 }
 
@@ -18,6 +19,8 @@ def source_label(facts: dict) -> str:
     """The short of it."""
     if facts["source"].get("heart") == "recording" and facts["imported"]:
         return "Imported beats, no lamp was there"
+    if facts["source"].get("heart") == "synthetic" and facts["kit"] == "eeg":
+        return "SYNTHETIC: no human head, no real electrodes"
     return SOURCE.get(facts["source"].get("heart"), "")
 
 
@@ -82,8 +85,9 @@ def plain_sentences(facts: dict) -> list[str]:
     if not recorded:
         return ["Nothing was recorded."]
     said = [
-        f"The sensor was worn for {duration(worn)} of the {duration(recorded)} that were recorded"
-        + (f", and its signal was good for {100 * good / worn:.0f} % of that." if worn else ".")
+        f"The {'electrodes were' if facts['kit'] == 'eeg' else 'sensor was'} worn for "
+        f"{duration(worn)} of the {duration(recorded)} that were recorded"
+        + (f", and the signal was good for {100 * good / worn:.0f} % of that." if worn else ".")
     ]
     said += clock_sentences(facts)
     for hole in facts["holes"]:
@@ -128,10 +132,14 @@ def sure_sentences(facts: dict) -> list[str]:
     if other and other["percent"] is not None:
         kappa = "" if other["kappa"] is None else f" (kappa {other['kappa']:.2f})"
         said.append(
-            f"{_capital(other['by'])} scored the same night: four stages agree in "
+            f"{_capital(other['by'])} scored the same night: "
+            f"{'five' if facts['kit'] == 'eeg' else 'four'} stages agree in "
             f"{other['percent']:.0f} % of {other['epochs']} half minutes{kappa}."
             + (" The lamp's stager was fitted on this very night." if other["in_sample"] else "")
         )
+    if facts["kit"] == "eeg":
+        said.append("This kit looks for no loops yet: its lamp does not rise by itself.")
+        return said
     said.append(
         "A loop is agitation of the heart that keeps coming back or will not come down while "
         "you sleep. It is no proof of a bad dream, and a quiet curve no proof of a good one."
@@ -210,6 +218,7 @@ def loop_sentence(event: dict) -> str:
         "settled": "The heart settled.",
         "woke": "You woke.",
         "no response": "No response to the light.",
+        "usb in": "USB was plugged in: nothing is recorded while it is.",
         "log full": f"The lamp's memory was full: nights nobody had fetched made room ({a}).",
         "flash fault": "The lamp's memory failed in one place and was used elsewhere.",
     }.get(name, "")

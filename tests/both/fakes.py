@@ -44,6 +44,7 @@ class Night:
 
     def __init__(self, state=wire.RECORDING):
         self.state, self.mode, self.level = state, wire.OBSERVE, 1234
+        self.kit = wire.KIT_HEART
         self.last = [wire.R, 80, 612, 40, 97, 11]
         self.clock = None
         self.will_not = 0

@@ -81,8 +81,21 @@ def test_a_lead_that_is_off_is_marked():
     driver = front()
     assert not take(driver, 1000)[2] & wire.M_LEADOFF
     world.finger = False
-    assert take(driver, 1000)[2] & wire.M_LEADOFF
+    n, lost, marks = take(driver, 5000)
+    assert marks & wire.M_LEADOFF and n > 600 and not lost
     world.finger = True
+    assert take(driver, 1000)[1] == 0
+
+
+def test_who_does_not_read_for_a_while_loses_what_is_counted_and_finds_one_break():
+    driver = front()
+    take(driver, 1000)
+    time.sleep_ms(2600)  # the ring holds one second
+    assert sum(driver.read_into(BUF) for _ in range(3)) == 127
+    time.sleep_ms(80)
+    assert 8 <= driver.read_into(BUF) <= 12 and 190 <= driver.lost <= 210
+    n, lost, _ = take(driver, 4000)
+    assert n > 480 and not lost
 
 
 def test_a_chip_that_is_absent_or_wrongly_clocked_is_a_fault_and_tried_again():

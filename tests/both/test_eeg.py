@@ -84,7 +84,9 @@ def test_a_lost_sample_costs_the_segments_that_lie_over_it_and_no_more():
 
 def test_an_offset_of_the_electrodes_is_not_power():
     samples = noise(3750, 60)
-    shifted = array("i", [x + 4000000 for x in samples])
+    shifted = array("i", samples)
+    for i in range(len(shifted)):
+        shifted[i] += 4000000
     for a, b in zip(told(samples).eeg, told(shifted).eeg):
         assert abs(a - b) <= 1
 

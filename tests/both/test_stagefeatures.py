@@ -1,6 +1,6 @@
 """The stager's features: causal, within a byte, and right on nights worked out by hand."""
 
-from lamp import stagefeatures, wire
+from lamp import counts, stagefeatures, wire
 
 
 def steady(epoch, index, rate, step):
@@ -19,12 +19,12 @@ def test_the_logarithm_stays_near_the_real_one():
 
 
 def test_the_nights_counts_forget_nothing():
-    counts = stagefeatures.Counts(35, 120)
+    seen = counts.Counts(35, 120)
     for value in [50] * 90 + [70] * 10 + [900, 0]:
-        counts.add(value)
-    assert (counts.quantile(0), counts.quantile(50), counts.quantile(95)) == (35, 50, 70)
-    assert counts.quantile(100) == 154  # the last cell holds all that is above
-    assert counts.rank(20) < counts.rank(50) < counts.rank(60) < counts.rank(70) < 255
+        seen.add(value)
+    assert (seen.quantile(0), seen.quantile(50), seen.quantile(95)) == (35, 50, 70)
+    assert seen.quantile(100) == 154  # the last cell holds all that is above
+    assert seen.rank(20) < seen.rank(50) < seen.rank(60) < seen.rank(70) < 255
 
 
 def test_every_feature_is_put_once():

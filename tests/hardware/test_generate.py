@@ -44,7 +44,7 @@ def test_this_tree_has_not_drifted():
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        ("firmware/lamp/board.py", "_LAMP = const(25)", "_LAMP = const(26)"),
+        ("firmware/lamp/board.py", "_LAMP = const(25)", "_LAMP = const(33)"),
         ("firmware/lamp/checkup.py", "_SENSOR_INT = const(27)", "_SENSOR_INT = const(26)"),
         ("firmware/sim/machine.py", "_SENSOR_INT = const(27)", "_SENSOR_INT = const(26)"),
         ("host/dreamlamp/pins.py", '"BUTTON": 32', '"BUTTON": 33'),
@@ -68,7 +68,7 @@ def test_a_file_that_was_edited_is_named(tree, name, old, new):
 
 
 def test_a_table_that_was_edited_names_everything_that_follows_from_the_row(tree):
-    edit(tree / "hardware/dreamlamp.toml", "devkitc = 25, s3 = 5", "devkitc = 26, s3 = 5")
+    edit(tree / "hardware/dreamlamp.toml", "devkitc = 25, s3 = 5", "devkitc = 33, s3 = 5")
     said = "\n".join(generate.drift(tree))
     for name in ("lamp/board.py", "heart-devkitc.kicad_sch", "heart-devkitc.kicad_pcb", "README"):
         assert name in said
@@ -104,11 +104,11 @@ def test_a_rule_that_is_broken_is_said_instead_of_drift(tree):
 
 
 def test_writing_ends_the_drift_of_every_text(tree):
-    edit(tree / "hardware/dreamlamp.toml", "devkitc = 25, s3 = 5", "devkitc = 26, s3 = 6")
+    edit(tree / "hardware/dreamlamp.toml", "devkitc = 25, s3 = 5", "devkitc = 33, s3 = 6")
     assert generate.write(tree)
     assert all(line.endswith("make hardware") for line in generate.drift(tree))
     assert generate.write(tree) == []
-    assert "_LAMP = const(26)" in (tree / "firmware/lamp/board.py").read_text()
+    assert "_LAMP = const(33)" in (tree / "firmware/lamp/board.py").read_text()
 
 
 def test_the_second_board_becomes_the_firmwares_by_one_word(tree):

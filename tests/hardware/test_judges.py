@@ -87,8 +87,8 @@ def test_the_boxs_heat_goes_somewhere(rows):
 
 def test_a_cell_lasts_as_long_as_its_energy(rows):
     v = budget.inputs(rows)
-    joules = 3600 * v["cell_mah"] / 1000 * v["cell_v"] * v["boost_efficiency"]
-    assert budget.hours(rows, 100) * 3600 * 0.5 == pytest.approx(joules)
+    joules = 3600 * v["cell_mah"] / 1000 * v["cell_v"] * v["cell_efficiency"]
+    assert budget.hours(rows, 100) * 3600 * 0.33 == pytest.approx(joules)
 
 
 def test_the_diffuser_stays_exempt_and_a_tiny_one_would_not(rows):

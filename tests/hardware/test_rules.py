@@ -58,7 +58,7 @@ def test_two_signals_on_one_pin_are_refused(wrong):
 
 
 def test_two_kits_may_use_the_same_pin_because_nobody_builds_both(wrong):
-    wrong["signals"]["EEG_CS"]["devkitc"] = wrong["signals"]["LAMP"]["devkitc"]
+    wrong["signals"]["EEG_CS"]["devkitc"] = wrong["signals"]["SDA"]["devkitc"]
     assert table.broken(wrong) == []
 
 
@@ -81,7 +81,7 @@ def test_two_drivers_on_a_net_are_refused(wrong):
 
 def test_two_supplies_on_a_net_are_refused(wrong):
     wrong["kits"]["eeg"]["source"] = "U1"
-    assert "+5V is driven by U1.5V and U4.VOUT" in complaints(wrong)
+    assert "+3V3 is driven by U1.3V3 and U4.VOUT" in complaints(wrong)
 
 
 def test_electrodes_in_a_kit_that_runs_on_usb_are_refused(wrong):

@@ -24,6 +24,7 @@ class Beats:
 
 PLAIN = Beats((-120, 900, 0), (760, 880, 0), (1650, 890, 0))
 FLAGGED = Beats((250, 0, 2), (1100, 850, 0), (1510, 410, 1), (2370, 860, 0))
+BANDS = (300, 126, 100, 90, 83, 64, 37)  # of epoch 300
 SAMPLES = array("i", [120000, 120010, 120025, 119990])
 
 
@@ -64,6 +65,7 @@ MADE = {
     "header": header(),
     "epoch": epoch(),
     "event": event(),
+    "bands": sealed(bytes([wire.BANDS, 8]) + struct.pack(wire.BANDS_LAYOUT, *BANDS), NIGHT),
     "end": sealed(bytes([wire.END, 3]) + struct.pack("<BH", wire.END_BUTTON, 960), NIGHT),
     "plain_beats": packed(codec.pack_beats, PLAIN, 3),
     "flagged_beats": packed(codec.pack_beats, FLAGGED, 4),
@@ -78,6 +80,7 @@ LAYOUTS = {
     "CLOCK 05": wire.CLOCK_LAYOUT,
     "PPG 06": wire.PPG_LAYOUT,
     "END 07": "<BH",
+    "BANDS 09": wire.BANDS_LAYOUT.replace("6B", "BBBBBB"),
 }
 LETTER = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I"}
 

@@ -52,6 +52,7 @@ class Ads1292r:
         self._lost = bytearray(_RING)  # samples missing before the one at that place
         self._mark = bytearray(_RING)
         self._in = self._out = 0
+        self._full = False  # until all of it was read: one break, not one a sample
         self._due = time.ticks_ms()  # when the next sample is expected
         self._late = _PERIOD_MS  # the least lateness of late
         self._count = 0
@@ -75,7 +76,8 @@ class Ads1292r:
         self._rst.value(0)
 
     def read_into(self, buf):
-        """Fill `buf` with what was fetched, up to the next break; the count. Never raises."""
+        """Fill `buf` with what was fetched, up to the next break or other marks; the count. Never
+        raises."""
         self.marks = self.lost = n = 0
         if not self._awake:
             return 0
@@ -89,7 +91,7 @@ class Ads1292r:
             return 0
         out = self._out
         while out != self._in and n < len(buf):
-            if self._lost[out] or self._mark[out]:
+            if self._lost[out] or self._mark[out] != self.marks:
                 if n:
                     break
                 self.lost, self._lost[out] = self._lost[out], 0
@@ -98,6 +100,8 @@ class Ads1292r:
             n += 1
             out = (out + 1) % _RING
         self._out = out
+        if out == self._in:
+            self._full = False
         return n
 
     # --- inside ---------------------------------------------------------------------------------
@@ -129,7 +133,8 @@ class Ads1292r:
             self._missing = min(255, self._missing + 1)
             self._next |= wire.M_FAULT
             self.faults += 1
-        elif following == self._out:
+        elif self._full or following == self._out:
+            self._full = True
             self._missing = min(255, self._missing + 1)
         else:
             at = self._in

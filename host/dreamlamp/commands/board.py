@@ -24,7 +24,7 @@ port = click.argument("port", required=False)
 @click.option("--erase", is_flag=True, help="Erase everything first: nights and bonds too.")
 @click.option("--board", "kind", type=click.Choice(["devkitc"]), default="devkitc",
               show_default=True, help="What its pins are called after.")  # fmt: skip
-@click.option("--kit", type=click.Choice(["heart"]), default="heart", show_default=True)
+@click.option("--kit", type=click.Choice(["heart", "eeg"]), default="heart", show_default=True)
 @as_json
 def flash(port, file, version, sha256, copy, erase, kind, kit, as_json) -> None:
     """Make a lamp of the ESP32 at PORT (default: the only board on USB).

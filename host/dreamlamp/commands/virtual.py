@@ -17,11 +17,14 @@ def heart_options(command):
     for option in (
         click.option("--loop", is_flag=True, help="Inject a loop into the synthetic sleeper."),
         click.option("--recording", type=click.Path(path_type=Path),
-                     help="Real beat times: .npz, CSV or text of RR intervals, WFDB."),
+                     help="Real beat times: .npz, CSV or text of RR intervals, WFDB; for the EEG "
+                     "kit: .npz of band powers."),
         click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True,
                      help="Of the synthetic sleeper."),
         click.option("--bits", type=click.Choice(["64", "32"]), default="64", show_default=True,
                      help="Which MicroPython; 32 has the ESP32's small ints."),
+        click.option("--kit", type=click.Choice(["heart", "eeg"]), default="heart",
+                     show_default=True, help="A finger on a sensor, or electrodes on a head."),
         click.option("--mode", type=click.Choice(["observe", "act"]), default="observe",
                      show_default=True, help="What the lamp is set to do."),
         click.option("--consent/--no-consent", default=None,
@@ -45,9 +48,11 @@ def settings_of(mode: str, loop: bool, consent: bool | None) -> dict:
     return held
 
 
-def heart_of(recording: Path | None, seed: int, loop: bool):
+def heart_of(recording: Path | None, seed: int, loop: bool, kit: str):
     from .. import sleeper
 
+    if loop and kit == "eeg":
+        raise click.UsageError("the EEG kit looks for no loops: leave --loop out")
     return recordings.load(recording) if recording else sleeper.sleeper(seed, loop=loop)
 
 
@@ -62,7 +67,7 @@ def heart_of(recording: Path | None, seed: int, loop: bool):
 @click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path),
               default=Path("build/night"), show_default=True, help="Where to work.")  # fmt: skip
 @as_json
-def night(recording, seed, loop, bits, mode, consent, finger_off, power_cut, drop_link,
+def night(recording, seed, loop, bits, kit, mode, consent, finger_off, power_cut, drop_link,
           full_flash, starts, ends, folder, as_json) -> None:  # fmt: skip
     """Let a whole night happen on a virtual lamp, fetch it, draw it, replay it.
 
@@ -71,13 +76,14 @@ def night(recording, seed, loop, bits, mode, consent, finger_off, power_cut, dro
     \b
     dreamlamp night --seed 4 --loop
     dreamlamp night --loop --mode act --no-consent
+    dreamlamp night --kit eeg --recording SC4011E0.npz
     dreamlamp night --recording slp03.npz --power-cut 03:00 --finger-off 01:00-02:00
     """
     from .. import sim, wholenight
 
-    heart = heart_of(recording, seed, loop)
+    heart = heart_of(recording, seed, loop, kit)
     scenario = sim.Scenario(
-        seed=seed, bits=int(bits), settings=settings_of(mode, loop, consent),
+        seed=seed, bits=int(bits), kit=kit, settings=settings_of(mode, loop, consent),
         starts=starts, ends=ends,
         finger_off=[span_of(text) for text in finger_off],
         power_cuts=[power_cut_of(text) for text in power_cut], visit=bool(power_cut),
@@ -134,7 +140,7 @@ def power_cut_of(text: str) -> tuple[float, float]:
 @click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path),
               default=Path("build/sim"), show_default=True, help="Where it lives.")  # fmt: skip
 @click.option("--bare", is_flag=True, help="A bare board on a serial line, to be flashed.")
-def sim(recording, seed, loop, bits, mode, consent, folder, bare) -> None:
+def sim(recording, seed, loop, bits, kit, mode, consent, folder, bare) -> None:
     """Start a virtual lamp to play with, in real time; Ctrl-C pulls its plug.
 
     It prints what to type in another terminal. With --bare it is a board with nothing but
@@ -149,8 +155,8 @@ def sim(recording, seed, loop, bits, mode, consent, folder, bare) -> None:
     from ..uart import Uart
 
     held = settings_of(mode, loop, consent)
-    scenario = virtual.Scenario(seed=seed, bits=int(bits), settings=held)
-    heart = heart_of(recording, seed, loop)
+    scenario = virtual.Scenario(seed=seed, bits=int(bits), kit=kit, settings=held)
+    heart = heart_of(recording, seed, loop, kit)
     with virtual.claimed(folder, ".dreamlamp-sim"), Air() as air, asyncio.Runner() as runner:
         world = virtual.World(folder, heart, scenario)
         if bare:

@@ -58,7 +58,7 @@ class Log:
 class Night:
     """The face of night.Night that server.py knows."""
 
-    state, mode, level = wire.IDLE, wire.OBSERVE, 0
+    state, mode, level, kit = wire.IDLE, wire.OBSERVE, 0, wire.KIT_HEART
     last = (wire.R, 80, 612, 40, 97, 11)
 
     def setting(self, key):

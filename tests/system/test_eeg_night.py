@@ -1,0 +1,84 @@
+"""A short night of the EEG kit from head to report, on both builds, through what may happen."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from dreamlamp import eegset, headset, sim, sleeper, wholenight
+from dreamlamp.recordings import BadRecording, Recording, load
+from lamp import wire
+
+from tools import micropython
+
+MINUTES = 40
+HEART = sleeper.sleeper(3)
+SHORT = dataclasses.replace(
+    HEART,
+    beats_ms=HEART.beats_ms[HEART.beats_ms < MINUTES * 60000],
+    stages=HEART.stages[: MINUTES * 2],
+)
+
+
+def needs(bits):
+    try:
+        micropython.find(bits)
+    except micropython.Missing as why:
+        pytest.skip(str(why))
+
+
+@pytest.mark.parametrize("bits", [64, 32])
+def test_a_night_of_eeg_with_a_loose_lead_a_power_cut_and_a_dropped_link(tmp_path, bits):
+    needs(bits)
+    scenario = sim.Scenario(
+        bits=bits, kit="eeg", finger_off=[(400, 640)], power_cuts=[(1200, 120)], visit=True
+    )
+    done = wholenight.run(SHORT, scenario, tmp_path, drop_link=True)
+    assert done.ok, done.verdict.as_json()
+    assert done.starts == 2 and len(done.night.boots) == 2
+    away, dark = done.facts["holes"]
+    assert "no head" in away["why"] and 180 < away["to_s"] - away["from_s"] < 300
+    assert "without power" in dark["why"]
+    assert done.facts["kit"] == "eeg" and done.facts["light_max"] == 0
+    seen = done.night.bands[:, 0] > 0
+    assert seen.sum() > 55 and {"W", "N1", "N2", "N3"} & set(done.night.stages) >= {"W", "N2"}
+    given = eegset.told(headset.powers_of(SHORT.stages, scenario.seed))
+    delta = done.night.bands[seen, 0].astype(float)
+    assert abs(np.median(delta) - np.median(given[:, 0])) < 12  # an octave and a half, of three
+    page = done.page.read_text()
+    assert "SYNTHETIC: no human head" in page and "Spectrum" in page and ">N1<" in page
+
+
+@pytest.mark.parametrize("bits", [64, 32])
+def test_usb_in_the_midst_of_a_night_ends_it_and_another_begins_when_it_is_out(tmp_path, bits):
+    needs(bits)
+    done = wholenight.run(SHORT, sim.Scenario(bits=bits, kit="eeg", usb=[(1080, 1260)]), tmp_path)
+    assert done.verdict.ok and done.starts == 1
+    assert done.facts["end_reason"] == "USB plugged in" and len(done.night) == 36
+    assert [e.code for e in done.night.events][-1] == wire.USB_IN
+    assert len(done.others) == 1
+    assert "USB was plugged in" in done.page.read_text()
+
+
+def test_a_recording_of_band_powers_is_labelled_and_refused_by_the_other_kit(tmp_path):
+    powers = headset.powers_of(SHORT.stages)
+    file = tmp_path / "SC9999E0.npz"
+    feat = np.zeros((len(powers), 2, 7), np.float32)
+    feat[:, 0, :5] = powers
+    np.savez(
+        file, feat=feat, epoch_idx=np.arange(len(powers)) + 7, meta="{}",
+        stage=np.zeros(len(powers), np.int8),
+    )  # fmt: skip
+    held = load(file)
+    assert held.source()["heart"] == "spectra" and "waveform" in held.remarks()[0]
+    assert held.seconds == MINUTES * 60
+    world = sim.World(tmp_path / "world", held, sim.Scenario(kit="eeg"))
+    signal = np.fromfile(world.folder / "eeg.bin", "<i2")
+    assert signal.size == (MINUTES * 2 + 2 + 3) * 30 * 125
+    with pytest.raises(sim.DreamlampError, match="choose the kit eeg"):
+        sim.World(tmp_path / "other", held, sim.Scenario())
+    beats = Recording("strap.csv", SHORT.beats_ms)
+    with pytest.raises(sim.DreamlampError, match="holds no EEG"):
+        sim.World(tmp_path / "third", beats, sim.Scenario(kit="eeg"))
+    (tmp_path / "bad.npz").write_bytes(b"PK")
+    with pytest.raises(BadRecording):
+        load(tmp_path / "bad.npz")
