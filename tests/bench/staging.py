@@ -235,7 +235,7 @@ def run(data: Path, train_anew: bool) -> dict:
     if "sleepecg" in out.get("slpdb", {}).get("ways", {}):
         slpdb_peer = {"sleepecg_slpdb": out["slpdb"]["ways"]["sleepecg"]["kappa3"]}
     else:
-        print("SleepECG is not installed (extra `peers`) or there are no beats: left out")
+        print("SleepECG left out: no beats here, or it is missing (pip install -e '.[peers]')")
         slpdb_peer = {}
     out["baselines"] = slpdb_peer | {
         new: ways[old]["kappa3"] for old, new in names.items() if old in ways
