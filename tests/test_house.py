@@ -41,7 +41,8 @@ MAY_IMPORT = {
     "bonds": "compat",
     "mind": "wire loops staging eegstaging wake",
     "diary": "wire codec compat struct array VERSION",
-    "night": "asyncio array struct wire compat dawn diary eeg heart mind nightlog server wake",
+    "asked": "struct wire compat dawn mind wake",
+    "night": "asyncio array wire compat asked diary eeg heart mind nightlog server",
     "board": "wire compat drivers checkup sys bluetooth machine esp32 gc time asyncio settings "
     "console",
     "console": "asyncio select sys drivers compat",
