@@ -23,7 +23,8 @@ _UNWORN_EPOCHS = const(120)  # an hour without a finger ends it
 _NIGHT_EPOCHS = const(240)  # two hours: less teaches nothing and earns no right to act
 _POWER_ON = const(1)  # reset cause: nobody knows for how long the lamp was off
 _RETURN_EPOCHS = const(2)  # whose night was cut has the finger on when power comes back
-_POLL_MS = const(100)  # the FIFO holds 640 ms; an erase, an epoch, a digest come on top
+_POLL_MS = const(100)  # the FIFO holds 640 ms; what other tasks do at a time comes on top
+_TICKS = const(0x3FFFFFFF)
 
 
 class Night(Asked):
@@ -86,6 +87,8 @@ class Night(Asked):
         self.lost += lost
         if marks & wire.M_FAULT:
             self.epoch.flags |= wire.F_FAULT
+        if now_s < self.due_s:
+            self.log.prepare()  # no epoch is to be closed: the harmless moment for an erase
         while now_s >= self.due_s:
             self._close_epoch()
 
@@ -127,7 +130,6 @@ class Night(Asked):
         elif self.doubted and self.unworn_epochs >= _RETURN_EPOCHS:
             self.end(wire.END_LOST)
         self._note_hour()
-        self.log.prepare()  # the FIFO was just emptied: the harmless moment for an erase
 
     def _remember(self, epoch):
         """Keep what a host may ask for while the next epoch is measured."""
@@ -288,6 +290,7 @@ async def run(board):
     buf = array("i", [0] * 32)
     sensor.wake()
     while True:
+        read_ms = clock.now_ms()
         if night.plug(board.power.usb_present()):
             if night.plugged:
                 sensor.sleep()
@@ -307,7 +310,8 @@ async def run(board):
         elif board.button.taken():
             night.button()
         board.watchdog.feed()
-        await asyncio.sleep_ms(_POLL_MS)
+        spent_ms = clock.now_ms() - read_ms & _TICKS
+        await asyncio.sleep_ms(max(0, _POLL_MS - spent_ms))
 
 
 async def shine(board, night):

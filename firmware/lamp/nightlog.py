@@ -386,7 +386,7 @@ class NightLog:
         return self.ring.nights()
 
     def entry(self, night):
-        """(id, bytes, epochs, flags, boot, second) of a night, some 60 ms of work; None: no such.
+        """(id, bytes, epochs, flags, boot, second) of a night, some 40 ms of work; None: no such.
 
         `bytes` as written, `epochs` the index after the last one.
         """

@@ -13,7 +13,7 @@ from .compat import const
 
 _ROOM = const(244)
 _HEAD = const(3)  # opcode, tag, status
-_PAGE = const(4)  # entries of one answer
+_PAGE = const(2)  # entries of one answer
 _YEAR_2024 = 1704067200  # an earlier clock is a host without one
 _OFFSET_MAX_MIN = const(14 * 60)  # Kiribati
 # key: setting, layout, least, most

@@ -94,7 +94,7 @@ def test_nights_come_in_pages_that_fit_the_room():
     for night in range(10, 16):
         lamp.log.held[night], lamp.log.flags[night] = b"", 0
     body = ask(lamp, wire.NIGHTS, b"\x01")[1]
-    assert body[0] == 8 and (len(body) - 1) // wire.NIGHT_ENTRY_SIZE == 4
+    assert body[0] == 8 and (len(body) - 1) // wire.NIGHT_ENTRY_SIZE == 2
     lamp = made()
     lamp.room = 20
     status, body = ask(lamp, wire.NIGHTS, b"\x00")

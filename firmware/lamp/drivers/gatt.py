@@ -242,12 +242,14 @@ class Gatt:
         return self.encrypted, self.bonded, self.known()
 
     def burst(self, server):
-        """A few notifications in one go, for a task switch costs as much as one of them."""
+        """A few notifications in one go, for a task switch costs as much as one of them; but one
+        request, for it may cost as much as all of them, and the sensor waits."""
         wait = _WAIT
         if self.conn is not None:
             for _ in range(_BURST):
+                asked = len(self.requests)
                 wait = self.step(server)
-                if wait:
+                if wait or asked != len(self.requests):
                     break
         return wait
 
