@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "wake": "cie ramp wire compat array",
     "ring": "compat array struct binascii",
     "nightlog": "ring wire compat struct hashlib",
-    "server": "wire bonds compat struct VERSION",
+    "server": "wire bonds nightlog compat struct VERSION",
     "bonds": "compat",
     "mind": "wire loops staging eegstaging wake",
     "diary": "wire codec compat struct array VERSION",

