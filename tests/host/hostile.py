@@ -65,10 +65,8 @@ class Target:
         return answer[2]
 
     def drain(self, most: int = 40) -> None:
-        """Pull what was granted, with a buffer now and then too small."""
+        """Pull what was granted."""
         buf = bytearray(64)
-        for i in range(most):
+        for _ in range(most):
             if not self.server.pull(buf):
                 return
-            if i % 7 == 3:
-                self.server.unpull()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from dreamlamp import nights, replay
 from lamp import night, wire
-from lamp.nightlog import NightLog
+from lamp.nightlog import Cursor, NightLog
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "firmware" / "sim"), str(ROOT / "tests" / "both")]
@@ -278,7 +278,7 @@ def test_a_night_cut_early_is_replayed_without_a_false_alarm(seconds):
     lamp.wear(5)
     lamp.night.button()
     raw = bytearray(100_000)
-    n = lamp.log.read(1, 0, memoryview(raw))
+    n = lamp.log.read(1, 0, memoryview(raw), Cursor())
     verdict = replay.replay(nights.decode(bytes(raw[:n]), 1))
     assert verdict.ok, verdict.as_json()
     assert verdict.heart_beats > 40 or seconds < 60

@@ -4,6 +4,7 @@ import pytest
 from dreamlamp import nights
 from dreamlamp.summary import summarise
 from lamp import wire
+from lamp.nightlog import Cursor
 from test_night_story import Lamp
 
 EVENING = 1772402400
@@ -75,7 +76,7 @@ def test_a_host_that_tells_the_time_parts_yesterday_from_tonight(away_h, split):
 
 def night_of(lamp, number):
     raw = bytearray(200_000)
-    n = lamp.log.read(number, 0, raw)
+    n = lamp.log.read(number, 0, raw, Cursor())
     return nights.decode(bytes(raw[:n]), number)
 
 
