@@ -4,12 +4,14 @@ mpremote is the real one; what it writes is what boots.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import os
 import re
 import shlex
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -33,6 +35,7 @@ from dreamlamp import (
     sim,
     sleeper,
     stored,
+    sync,
     update,
     wholenight,
 )
@@ -67,7 +70,7 @@ def flashed(tmp_path_factory):
 def copy_of(world, folder):
     shutil.copytree(world.folder, folder / "world")
     again = sim.World(folder / "world", SHORT, world.scenario)
-    (again.folder / "state.json").unlink()  # world time begins anew
+    (again.folder / "state.json").unlink(missing_ok=True)  # world time begins anew
     return again
 
 
@@ -85,19 +88,65 @@ def test_mpremote_itself_lists_what_was_flashed(flashed, tmp_path):
             assert "night.mpy" in said and "stagetrees.bin" in said
 
 
-def test_a_night_is_recorded_on_what_was_flashed(flashed, tmp_path):
-    world = copy_of(flashed, tmp_path)
+@pytest.fixture(scope="module")
+def lived(flashed, tmp_path_factory):
+    """A flashed world in which a night was recorded for a host it knows; the synced night."""
+    folder = tmp_path_factory.mktemp("lived")
+    world = copy_of(flashed, folder)
     with Air() as air, asyncio.Runner() as loop:
         wholenight.unpack(world, air, loop)
         world.open_to(air.lamp)
         with sim.Lamp(world) as lamp:
-            host = wholenight._Host(world, lamp, tmp_path / "nights", lambda *_: None, None)
+            host = wholenight._Host(world, lamp, folder / "nights", lambda *_: None, None)
             lamp.wait_until(world.over_s)
             [synced] = loop.run(host.visit())
     assert "/a/" not in lamp.last_words()
-    night = library.read(synced.path)
+    return world, synced.path
+
+
+def test_a_night_is_recorded_on_what_was_flashed(lived):
+    night = library.read(lived[1])
     assert abs(night.length_s / 60 - MINUTES) < 2
     assert replay.replay(night).ok
+
+
+@contextlib.contextmanager
+def at_home(lived, folder, monkeypatch):
+    """A lamp that has lived, at a cable and in the air of the host that it knows."""
+    world = copy_of(lived[0], folder)
+    with Air() as air:
+        monkeypatch.setenv("DREAMLAMP_AIR", air.address)
+        monkeypatch.setenv("DREAMLAMP_AIR_KEYS", str(world.folder / "host.json"))
+        with board.plugged(world, air.lamp, fast_s=FAST_S) as (_, uart):
+            yield world, uart
+
+
+def comes_home(folder):
+    """What the lamp holds, fetched by a host that pairs with nobody."""
+
+    async def visit():
+        async with link.connect(timeout_s=60) as line:
+            return await sync.sync(line, folder)
+
+    return [result.path.read_bytes() for result in asyncio.run(visit())]
+
+
+def test_night_bond_and_settings_outlive_a_broken_update_and_a_good_one(
+    lived, tmp_path, monkeypatch
+):
+    night = lived[1].read_bytes()
+    with at_home(lived, tmp_path, monkeypatch) as (_, uart):
+        run = CliRunner().invoke(
+            cli.main, ["config", "set", "ceiling", "41", "--port", uart.device]
+        )
+        assert run.exit_code == 0, run.output
+        broken = firmware_with("night", "raise ValueError('no heart')")
+        assert not update.update(uart.device, files=broken).proven
+        assert comes_home(tmp_path / "rolled back") == [night]
+        assert update.update(uart.device, files={**firmware_with(), "lamp/new.txt": b""}).proven
+        assert comes_home(tmp_path / "updated") == [night]
+        run = CliRunner().invoke(cli.main, ["config", "get", "ceiling", "--json"])
+        assert json.loads(run.stdout) == {"ceiling": 41}, run.output
 
 
 def build_one():
@@ -253,6 +302,26 @@ def test_an_update_proves_itself_and_keeps_nights_and_settings(flashed, tmp_path
     kept = json.loads((world.folder / "nvs.json").read_text())["lamp"]
     assert kept["mode"] == stored.packed(1).hex()
     assert (world.folder / "flash.bin").read_bytes()[:16384] == nights
+
+
+def test_a_night_is_not_broken_off_by_an_update_unless_told_and_then_goes_on(flashed, tmp_path):
+    async def held(port):
+        async with cable.connect(port) as line:
+            _, *entry = struct.unpack("<B" + wire.NIGHT_ENTRY[1:], await line.request(3, b"\0"))
+            return entry
+
+    world = copy_of(flashed, tmp_path)
+    events = ((20000, "button", 300),)
+    with board.plugged(world, fast_s=FAST_S, events=events) as (lamp, uart):
+        lamp.wait_until(60)
+        command = ["update", uart.device]
+        refused = CliRunner().invoke(cli.main, command)
+        assert refused.exit_code == 1 and "--now" in refused.stderr, refused.output
+        before = asyncio.run(held(uart.device))
+        assert before[3] == wire.ENTRY_OPEN and mark_of(world) == 0
+        assert update.update(uart.device, files=dict(firmware_with(), new=b""), busy=True).proven
+        after = asyncio.run(held(uart.device))
+    assert (after[0], *after[3:]) == (before[0], *before[3:]) and after[2] > before[2]
 
 
 @pytest.mark.parametrize(
