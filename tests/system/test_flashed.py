@@ -111,14 +111,16 @@ def test_a_night_is_recorded_on_what_was_flashed(lived):
 
 
 @contextlib.contextmanager
-def at_home(lived, folder, monkeypatch):
+def at_home(lived, folder, monkeypatch, before=lambda world: None, cause=1, **how):
     """A lamp that has lived, at a cable and in the air of the host that it knows."""
     world = copy_of(lived[0], folder)
+    before(world)
+    (world.folder / "state.json").write_text(json.dumps({"cause": cause}))
     with Air() as air:
         monkeypatch.setenv("DREAMLAMP_AIR", air.address)
         monkeypatch.setenv("DREAMLAMP_AIR_KEYS", str(world.folder / "host.json"))
-        with board.plugged(world, air.lamp, fast_s=FAST_S) as (_, uart):
-            yield world, uart
+        with board.plugged(world, air.lamp, fast_s=FAST_S, **how) as (lamp, uart):
+            yield lamp, uart
 
 
 def comes_home(folder):
@@ -252,19 +254,85 @@ def test_the_flashed_board_advertises_and_its_reset_pin_starts_it_anew(
             assert loop.run(link.find()).name == "Dreamlamp 0001"
 
 
-def test_a_file_system_that_does_not_mount_is_complained_of_and_flashed_anew(flashed, tmp_path):
-    world = copy_of(flashed, tmp_path)
-    vfs = bytearray((world.folder / "vfs.bin").read_bytes())
-    vfs[: 2 * 4096] = b"\x00" * 8192
-    (world.folder / "vfs.bin").write_bytes(vfs)
-    with board.plugged(world) as (lamp, uart):
+def test_a_file_system_that_does_not_mount_is_flashed_anew_and_night_and_bond_stay(
+    lived, tmp_path, monkeypatch
+):
+    def harm(world):
+        vfs = bytearray((world.folder / "vfs.bin").read_bytes())
+        vfs[: 2 * 4096] = b"\x00" * 8192
+        (world.folder / "vfs.bin").write_bytes(vfs)
+
+    with at_home(lived, tmp_path, monkeypatch, before=harm) as (lamp, uart):
         done = flash.flash(uart.device, None, {})
         assert any("corrupted" in line for line in lamp.said)
         assert done.files == len(flash.firmware("x64"))
+        assert comes_home(tmp_path / "nights") == [lived[1].read_bytes()]
+
+
+def test_safe_mode_is_reached_by_cable_and_by_radio_and_gives_its_nights_away(
+    lived, tmp_path, monkeypatch
+):
+    async def looked(line):
+        state = struct.unpack(wire.HELLO_LAYOUT, await line.request(wire.HELLO))[5]
+        return state, {f.name: f for f in doctor.examine(await doctor.ask(line))}
+
+    async def by_cable(port):
+        async with cable.connect(port) as line:
+            return await looked(line)
+
+    async def by_radio():
+        async with link.connect(timeout_s=60) as line:
+            return await looked(line)
+
+    events = ((0, "button", 5000),)
+    with at_home(lived, tmp_path, monkeypatch, events=events) as (lamp, uart):
+        lamp.wait_until(FAST_S - 30)
+        for state, found in (asyncio.run(by_cable(uart.device)), asyncio.run(by_radio())):
+            assert state == wire.SAFE
+            assert "records nothing" in found["safe mode"].says and found["safe mode"].do
+        assert comes_home(tmp_path / "nights") == [lived[1].read_bytes()]
+        with serial.serial_for_url(uart.url) as pins:  # its next start is an ordinary one
+            pins.dtr, pins.rts = False, True
+            pins.rts = False
+        assert asyncio.run(by_radio())[0] != wire.SAFE
 
 
 def test_places_of_a_checkout():
     assert places.checkout() and (places.simulator() / "start.py").is_file()
+
+
+def test_the_doctor_finds_the_same_by_cable_and_by_radio(lived, tmp_path, monkeypatch):
+    """Every section has something wrong in it."""
+
+    def harm(world):
+        file = world.folder / "nvs.json"
+        nvs = json.loads(file.read_text())
+        text = b"Traceback\n  in feed\nValueError: no heart"
+        said = {"strikes": 1, "crashes": 2, "crash0": b"OSError: old", "crash1": text}
+        nvs["lamp"] |= {key: stored.packed(value).hex() for key, value in said.items()}
+        nvs["boot"]["ab"] = doctor.LOST
+        file.write_text(json.dumps(nvs))
+
+    with at_home(
+        lived, tmp_path, monkeypatch, harm, defects=("stuck_int", "dead_led"), cause=3
+    ) as (lamp, uart):
+        lamp.wait_until(FAST_S - 30)
+        answers = []
+        for way in (["--port", uart.device], []):
+            done = CliRunner().invoke(cli.main, ["doctor", *way, "--json"])
+            assert done.exit_code == 1, done.output
+            answers.append(json.loads(done.stdout))
+    states = [{f["name"]: f["state"] for f in said["findings"]} for said in answers]
+    assert states[0] == states[1]
+    wrong = {name for name, state in states[0].items() if state != "fine"}
+    assert wrong == {"reset cause", "crashes in a row", "last update", "clock", "last errors",
+                     "interrupt", "infrared LED"}  # fmt: skip
+    for said in answers:
+        held = said["facts"]
+        assert held["state"] == "idle" and held["system"]["heap_low"] > 0
+        assert held["flash"]["newest"] == 1 and held["flash"]["bad"] == 0
+        assert ["no heart" in held["crashes"][0], held["crashes"][1]] == [True, "OSError: old"]
+        assert all(f["do"] for f in said["findings"] if f["state"] != "fine")
 
 
 # --- updates -------------------------------------------------------------------------------------
