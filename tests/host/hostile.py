@@ -36,7 +36,7 @@ class Target:
     def __init__(self) -> None:
         self.log, self.night, self.settings = Log(), Night(), Settings()
         self.clock = Clock()
-        self.settings.set("bond0", b"\x00OWNER!" + bytes([3]) + b"ourtheirs")
+        self.settings.set("bond0", b"\x00OWNER!" + bytes((3, 0)) + b"ourtheirs")
         self.server = server.Server(self.log, self.night, self.settings, self.clock)
 
     def state(self) -> tuple:
@@ -47,8 +47,7 @@ class Target:
 
     def companion(self) -> "Target":
         """The same, on the radio a companion who is permitted nothing any more."""
-        self.settings.set("bond1", b"\x00GUEST!" + bytes([3]) + b"ourtheirs")
-        self.settings.set("guest1", bytes(5))
+        self.settings.set("bond1", b"\x00GUEST!" + bytes((3, 5)) + b"ourtheirs" + bytes(5))
         self.server.bonds.current = b"\x00GUEST!"
         return self
 

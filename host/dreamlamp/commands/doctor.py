@@ -3,6 +3,7 @@
 import asyncio
 
 import click
+from lamp import names
 
 from .. import bringup, terminal
 from .. import doctor as checks
@@ -44,6 +45,7 @@ def doctor(lamp: str | None, port: str | None, wiring: bool, as_json: bool) -> N
                 "lamp": name,
                 "findings": [f.__dict__ for f in findings],
                 "facts": {
+                    "state": names.STATE[facts.state],
                     "system": facts.system._asdict(),
                     "sensor": facts.sensor and facts.sensor._asdict(),
                     "flash": facts.flash._asdict(),
@@ -52,7 +54,7 @@ def doctor(lamp: str | None, port: str | None, wiring: bool, as_json: bool) -> N
             }
         )
     else:
-        out.print(terminal.checkup(name, checks.words(facts.system), findings))
+        out.print(terminal.checkup(name, checks.words(facts), findings))
     if any(f.state == checks.BAD for f in findings):
         raise SystemExit(1)
 
