@@ -16,7 +16,8 @@ partition).
 Defects, a list of names, lasting: no_pull_up (SDA and SCL float) | no_int_pull_up | swapped (red
 and infrared, as on many clones) | max30100 (the older part) | stuck_int (interrupt held low) |
 loose_int (its wire is off) | dead_led (the infrared one) | dead_lamp (no current in the strip) |
-stuck_button (closed).
+stuck_button (closed). Of an EEG kit: divider_in | divider_out | divider_ground (that wire of the
+supply divider is off).
 """
 
 import json
@@ -35,6 +36,9 @@ DEFECTS = (
     "dead_led",
     "dead_lamp",
     "stuck_button",
+    "divider_in",
+    "divider_out",
+    "divider_ground",
 )
 POWER_ON, HARD_RESET, WATCHDOG, SOFT_RESET = 1, 2, 3, 5
 

@@ -180,7 +180,8 @@ def _early_end(night: Night) -> list[dict]:
         return []
     why = {
         wire.END_FULL: "the lamp's memory was full: nothing after this was kept",
-        wire.END_USB: "USB was plugged in: with electrodes on a head nothing is recorded then",
+        wire.END_USB: "USB was plugged in, or the wire that tells of it came off: "
+        "with electrodes on a head nothing is recorded then",
         wire.END_LOST: "the night was broken off here and closed when the lamp started again",
     }[night.end]
     return [{"from_s": night.length_s, "to_s": night.length_s, "why": why}]

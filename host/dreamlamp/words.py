@@ -218,7 +218,8 @@ def loop_sentence(event: dict) -> str:
         "settled": "The heart settled.",
         "woke": "You woke.",
         "no response": "No response to the light.",
-        "usb in": "USB was plugged in: nothing is recorded while it is.",
+        "usb in": "USB was plugged in, or the wire that tells of it came off: "
+        "nothing is recorded meanwhile.",
         "log full": f"The lamp's memory was full: nights nobody had fetched made room ({a}).",
         "flash fault": "The lamp's memory failed in one place and was used elsewhere.",
     }.get(name, "")
