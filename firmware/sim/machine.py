@@ -111,7 +111,7 @@ class Pin:
         if world.eeg and self._id == _EEG_CS:
             front().select(not level)
         elif world.eeg and self._id == _EEG_RST and not level:
-            front().reset()
+            front().pull_reset()
 
     __call__ = value
 
@@ -125,6 +125,8 @@ class Pin:
         if self._id == _BUTTON:
             down = world.now_ms < world.button_until_ms or "stuck_button" in world.defects
             return 0 if down else 1
+        if self._id == _EEG_DRDY and world.eeg:
+            return front().drdy()
         if self._id == _SENSOR_INT:
             if "no_int_pull_up" in world.defects and self._pull != Pin.PULL_UP:
                 return 0

@@ -54,6 +54,8 @@ _watched = []  # (socket, callback)
 _poll = select.poll()
 on_pass = []  # called with world time at await points; for meters
 _held = 0  # bytes of heap in use at the last await point
+_garbage = 0  # made since the last collection
+_room = 1 << 28  # for it
 _work = []  # [every ms, us, when next]
 
 
@@ -228,11 +230,23 @@ def wait_ms(ms):
 
 
 def _charge_collection():
-    """The heap holds less than at the last await point: a collection took its time."""
-    global _held
+    """The heap holds less than at the last await point, or has made as much garbage as there was
+    room for: a collection took its time."""
+    global _held, _garbage
+    held = gc.mem_alloc()
+    _garbage += held - _held
+    if held < _held or _garbage > _room:
+        charge_us(world.gc_us)
+        _garbage = 0
+    _held = held
+
+
+def _forget_collection():
+    """Of a meter: it is not the firmware's, and its room was not there."""
+    global _held, _room
     held = gc.mem_alloc()
     if held < _held:
-        charge_us(world.gc_us)
+        _room = gc.mem_free()
     _held = held
 
 
@@ -241,7 +255,10 @@ def _charge_work():
     for work in _work:
         if world.now_ms >= work[2]:
             work[2] = world.now_ms + work[0]
-            charge_us(work[1])
+            us = work[1]
+            while us > 0:  # an interrupt comes between any two lines
+                charge_us(min(us, 1000))
+                us -= 1000
 
 
 def install():
@@ -262,6 +279,8 @@ def install():
             _charge_work()
         for meter in on_pass:
             meter(world.now_ms)
+        if world.gc_us:
+            _forget_collection()
 
     core.IOQueue.wait_io_event = wait
     core.ticks, core.ticks_add, core.ticks_diff = _wide_ms, real.ticks_add, real.ticks_diff
