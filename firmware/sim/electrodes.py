@@ -112,8 +112,8 @@ class Ads1292r:
 
     def _convert(self, at):
         """Put the frame of sample number `at` of the world together."""
-        noise = self._noise = self._noise * 1103 + 12345 & 0xFFFFF
-        value = (noise >> 4 & 15) + (noise >> 8 & 15) + (noise >> 12 & 15) - 22  # some 0.4 uV
+        noise = self._noise = self._noise * 1103 + 12345 & 0x7FFFF
+        value = (noise >> 7 & 15) + (noise >> 11 & 15) + (noise >> 15 & 15) - 22  # some 0.4 uV
         regs = self.regs
         mux = regs[5] & 15
         off = 0
@@ -191,7 +191,7 @@ class Ads1292r:
     def read(self, buf):
         if world.now_ms < world.fault_until_ms:
             for i in range(len(buf)):
-                self._noise = self._noise * 1103 + 12345 & 0xFFFFF
+                self._noise = self._noise * 1103 + 12345 & 0x7FFFF
                 buf[i] = self._noise >> 7 & 255
             self._fetched = True
             return
@@ -201,7 +201,10 @@ class Ads1292r:
             self._fetched = True
             return
         if self._out is self._frame and len(buf) == 9:
-            buf[:] = self._frame
+            frame = self._frame  # a slice would be an object each
+            buf[0], buf[1], buf[2] = frame[0], frame[1], frame[2]
+            buf[3], buf[4], buf[5] = frame[3], frame[4], frame[5]
+            buf[6], buf[7], buf[8] = frame[6], frame[7], frame[8]
             self._fetched = True
             self.taken += 1
             return

@@ -17,7 +17,7 @@ Defects, a list of names, lasting: no_pull_up (SDA and SCL float) | no_int_pull_
 and infrared, as on many clones) | max30100 (the older part) | stuck_int (interrupt held low) |
 loose_int (its wire is off) | dead_led (the infrared one) | dead_lamp (no current in the strip) |
 stuck_button (closed). Of an EEG kit: divider_in | divider_out | divider_ground (that wire of the
-supply divider is off) | miso_low | miso_high | stuck_drdy (never falls) | ads1292 (without the R) |
+supply divider is off) | miso_low | miso_high | stuck_drdy (never falls) | ads1292 (no R) |
 slow_front (another clock) | noisy_front | weak_reference.
 """
 

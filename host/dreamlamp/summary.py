@@ -51,6 +51,7 @@ def summarise(night: Night) -> dict:
         "good_min": float(good.sum() * minutes),
         "quality_percent": _mean(epochs["quality"][worn]),
         "holes": holes(night),
+        "lost": _lost(night),
         "statistics": statistics(night.stages),
         "heart": _heart(epochs, good),
         "breathing": {"cyclic_percent": cyclic_percent(night)},
@@ -79,6 +80,13 @@ def _clock(night: Night) -> dict:
         "quarrel_s": clocks.quarrel_s(night.clocks),
         "change": night.clock_change,
     }
+
+
+def _lost(night: Night) -> dict:
+    """Samples that nobody fetched in time, and in how many epochs."""
+    said = [e.a for e in night.events if e.code == wire.SAMPLES_LOST]
+    marked = (night.epochs["flags"] & wire.F_LOST) > 0
+    return {"samples": sum(said), "epochs": int(marked.sum())}
 
 
 def _mean(values: np.ndarray) -> float | None:

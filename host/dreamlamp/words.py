@@ -99,6 +99,11 @@ def plain_sentences(facts: dict) -> list[str]:
                 f"From {moment(facts, hole['from_s'])} to {moment(facts, hole['to_s'])} nothing "
                 f"was recorded ({duration(long / 60)}): {hole['why']}."
             )
+    if facts["lost"]["samples"]:
+        said.append(
+            f"{facts['lost']['samples']} samples came while the lamp was busy and were lost, in "
+            f"{facts['lost']['epochs']} half minutes; what lies over such a gap is left out."
+        )
     if facts["lost_bytes"]:
         said.append(f"{facts['lost_bytes']} bytes of the log are damaged and were left out.")
     if facts["end_reason"] == "open":

@@ -86,7 +86,7 @@ def test_interrupts_that_queued_during_a_stall_bring_no_sample_twice():
     time.charge_us(45000)  # five edges, one sample
     gone = machine._front.lost - lost
     assert machine._front.taken - taken == 1 and gone in (4, 5)
-    n, told, _ = take(driver, 3000)
+    _n, told, _ = take(driver, 3000)
     assert (told, driver.faults) == (gone, 0) and machine._front.lost - lost == gone
 
 
