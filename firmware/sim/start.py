@@ -76,7 +76,7 @@ if flashed:
 elif not share:
     world.load(_folder)
 sensor = machine.chip()
-machine.front()
+front = machine.front()
 gc.collect()
 gc.disable()
 names()
@@ -161,5 +161,7 @@ world.write_state(
     heap_block=Heap.block,
     advertising_ms=world.advertised_ms,
     fifo_gap_ms_max=sensor.gap_ms_max if sensor else 0,
+    eeg_lost=front.lost if front else 0,
+    eeg_taken=front.taken if front else 0,
 )
 sys.exit(status)

@@ -16,7 +16,8 @@ from lamp import wire
 from . import build
 from .line import Line, Refusal
 
-PLUGGED_MV = 3700  # as firmware/lamp/board.py has it
+CELL_MV, PLUGGED_MV = 1500, 3700  # as firmware/lamp/board.py has them
+TORN_MV = 6000  # of an EEG kit's divider: USB is never as much
 FINE, CURIOUS, BAD, SKIPPED = "fine", "warning", "bad", "skipped"
 CAUSES = {1: "power came", 2: "reset", 3: "watchdog", 4: "deep sleep", 5: "soft reset"}
 TRIAL, LOST = 2, 4  # bits of the update's mark (firmware/boot/choose.py)
@@ -251,8 +252,14 @@ def _memory(s: System) -> Trouble | None:
 @check("system", "supply")
 def _supply(s: System) -> Trouble | None:
     if s.kit == wire.KIT_EEG:
-        if s.supply_mv < PLUGGED_MV:
+        if CELL_MV < s.supply_mv < PLUGGED_MV:
             return None
+        if not CELL_MV < s.supply_mv < TORN_MV:
+            return Trouble(
+                f"{s.supply_mv / 1000:.1f} V at the 5 V pin cannot be: nobody can tell whether "
+                "USB is in, and nothing is recorded",
+                "look at A1's three wires, R8 and R9 (hardware/README.md)",
+            )
         return Trouble(
             f"{s.supply_mv / 1000:.1f} V at the 5 V pin: USB is in, and nothing is recorded",
             "take the electrodes off before anything is plugged in; pull the plug to record",
