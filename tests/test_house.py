@@ -27,6 +27,8 @@ MAY_IMPORT = {
     "rice": "compat array",
     "staging": "wire compat stagemodel stagefeatures forest",
     "eeg": "wire compat array",
+    "eegloops": "wire compat loops",
+    "bothloops": "compat loops eegloops",
     "eegmodel": "",
     "eegfeatures": "wire compat array counts",
     "eegstaging": "wire eegmodel eegfeatures forest",
@@ -39,7 +41,7 @@ MAY_IMPORT = {
     "nightlog": "ring wire compat struct hashlib",
     "server": "wire bonds compat struct VERSION",
     "bonds": "compat",
-    "mind": "wire loops staging eegstaging wake",
+    "mind": "wire loops eegloops bothloops staging eegstaging wake",
     "diary": "wire codec compat struct array VERSION",
     "night": "asyncio array struct wire compat dawn diary eeg heart mind nightlog server wake",
     "board": "wire compat drivers checkup sys bluetooth machine esp32 gc time asyncio settings "

@@ -38,7 +38,9 @@ class Mind:
         born["kit"] = kit or born["kit"]
         self.born = born
         self.stager = _stager(born["kit"])
-        self.loops = Loops(born["baseline"] or None, born["shift"])
+        self.loops = _loops(born["kit"])(born["baseline"] or None, born["shift"])
+        if born["baseline"] and not self.loops.nights:
+            born["nights"] = 0  # they were another kit's: this one has watched none
         self.wake = Wake(
             born["mode"],
             born["consent"],
@@ -66,9 +68,22 @@ class Mind:
         return self.loops.learn()
 
 
-def _stager(kit):
-    """The kit's own; the other's model is not loaded."""
+def _loops(kit):
+    """The kit's own detector."""
     if kit == wire.KIT_EEG:
+        from .eegloops import EegLoops
+
+        return EegLoops
+    if kit == wire.KIT_BOTH:
+        from .bothloops import BothLoops
+
+        return BothLoops
+    return Loops
+
+
+def _stager(kit):
+    """The kit's own; another's model is not loaded."""
+    if kit & wire.KIT_EEG:
         from . import eegstaging
 
         return eegstaging.Stager()

@@ -241,9 +241,9 @@ class Night:
         self.worn_epochs = self.unworn_epochs = 0
         self.rested = reason in (wire.END_UNWORN, wire.END_LOST, wire.END_USB)
         self.ended_s = self.now_s
-        if self.epoch.index >= _NIGHT_EPOCHS and self.kit == wire.KIT_HEART:
+        if self.epoch.index >= _NIGHT_EPOCHS:
             self.settings.set("baseline", self.mind.learn())
-            self.settings.set("nights", min(self.settings.get("nights", 0) + 1, 255))
+            self.settings.set("nights", min(self.mind.born["nights"] + 1, 255))
 
     def plug(self, usb):
         """USB is in, or out again; True if that changed what an EEG kit may do.

@@ -131,6 +131,7 @@ BOARD_DEVKITC = const(1)
 
 KIT_HEART = const(1)
 KIT_EEG = const(2)
+KIT_BOTH = const(3)  # no board has both yet: the mind alone knows it
 
 # --- stages (EDF's codes) ---------------------------------------------------------------------
 
