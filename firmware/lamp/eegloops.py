@@ -25,7 +25,7 @@ class EegLoops(Loops):
     """
 
     limits = (122, 122, 310)
-    version = 2
+    layout = 2
 
     def _bins(self, epoch):
         """Take the epoch in as three bins of one value; True if it held a spectrum."""

@@ -127,11 +127,11 @@ def clamp(x, least, most):
 class Loops:
     """One night's watch. `feed(epoch)` once per epoch, in order.
 
-    Another series than the heart's has `_bins`, `_level_of`, `limits` and `version` of its own.
+    Another series than the heart's has `_bins`, `_level_of`, `limits` and `layout` of its own.
     """
 
     limits = (CYCLE_N, CYCLE_R, HOLD_LIMIT)
-    version = 1  # of the baseline: no kit begins with another's
+    layout = 1  # of the baseline: no kit begins with another's
 
     def __init__(self, baseline=None, shift=0):
         self.nights = 0  # nights the baseline is made of
@@ -154,7 +154,7 @@ class Loops:
         self._offset = bytearray([128] * _CELLS)  # of each cell from the level, 0.25 bpm, +128
         self._sum = array("h", [0] * _CELLS)  # this night's mean rate in it, bpm x80
         self._count = bytearray(_CELLS)  # above _MIDDLE, and epochs, 255 = 255 or more
-        if baseline and len(baseline) >= HEAD + _CELLS and baseline[0] == self.version:
+        if baseline and len(baseline) >= HEAD + _CELLS and baseline[0] == self.layout:
             self.nights = baseline[1]
             self._level = (baseline[2] | baseline[3] << 8) << 4
             self._floor, self._spread = baseline[4] << 12, baseline[5] << 12
@@ -307,7 +307,7 @@ class Loops:
         """The baseline after this night, HEAD + _CELLS bytes. Allocates: called in the morning."""
         share = min(self.nights + 1, _RATE)
         out = bytearray(HEAD + _CELLS)
-        out[0] = self.version
+        out[0] = self.layout
         out[1] = min(255, self.nights + 1)
         total = weight = 0
         for i in range(_CELLS):

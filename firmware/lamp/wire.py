@@ -116,7 +116,7 @@ MAY_WATCH = const(1)  # STATUS, and the heart live
 MAY_LIGHT = const(2)  # LIGHT
 
 # What the sleeper consents to (dreamlamp/consent.py has the words). A new policy asks again.
-POLICY = const(1)
+POLICY = const(2)
 POLICY_THIRD = const(0x80)  # with it: a random third of the rescues may stay dark
 
 IDLE = const(0)  # states

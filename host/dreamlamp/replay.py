@@ -118,12 +118,12 @@ def inside(night: Night, wanted: set[int]) -> dict[int, dict[str, Any]]:
     for frame in night.frames:
         run.take(frame.kind, frame.payload)
         if frame.kind == wire.EPOCH and run.mind and run.epoch.index in wanted:
-            found[run.epoch.index] = {**_of_loops(run.mind.loops), **_of_wake(run.mind.wake)}
+            found[run.epoch.index] = {**_of_loops(run.mind.loops, run.floor), **_of_wake(run.mind.wake)}
     return found
 
 
-def _of_loops(own: loops.Loops) -> dict[str, Any]:
-    usual = loops._FLOOR_LEAST + own._floor / 4096  # bpm x10
+def _of_loops(own: loops.Loops, floor: int) -> dict[str, Any]:
+    usual = loops._FLOOR_LEAST + floor / 4096  # bpm x10
     of_eeg = isinstance(own, eegloops.EegLoops)
     unit, kind = (AROUSAL_DB, "db") if of_eeg else (0.1, "bpm")
     least, most, hold = own.limits
@@ -175,6 +175,7 @@ class _Run:
         self.mind: mind.Mind = None  # type: ignore[assignment]
         self.lit = False  # by what no mind decides about, or until just now
         self.epoch = wire.Epoch()
+        self.floor = 0
         self.bands: dict[int, bytes] = {}  # of the epoch that follows, by its index
         self.expected: tuple[int, ...] | None = None
 
@@ -232,6 +233,7 @@ class _Run:
         if wake.run or wake.ramp.goal or wake.ramp.level:
             wake.ramp.level = self.lights[self.count + 1] * 100
         ended_s = self.boot.second + (index - self.boot.epoch + 1) * wire.EPOCH_S
+        self.floor = self.mind.loops._floor  # what it is judged by; then it learns
         return self.mind.feed(epoch, ended_s)
 
     def _light(self, light: int, where: str) -> None:

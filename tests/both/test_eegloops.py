@@ -35,7 +35,9 @@ def watch(detector, first, last, **how):
 
 def test_quiet_sleep_raises_nothing():
     events, epoch = watch(eegloops.EegLoops(), 0, 400)
-    assert events == [] and epoch.flags & wire.F_GATE and 44 <= epoch.base_bpm <= 47, epoch.base_bpm
+    assert events == [] and epoch.flags & wire.F_GATE and 44 <= epoch.base_bpm <= 47, (
+        epoch.base_bpm
+    )
 
 
 def test_bursts_that_return_are_seen_once_with_their_lag():
