@@ -24,7 +24,7 @@ class EegLoops(Loops):
     `limits` were chosen by tests/bench/eegloops.py on the nights that eegmodel.py lists.
     """
 
-    limits = (122, 122, 310)
+    limits = (123, 123, 312)
     layout = 2
 
     def _bins(self, epoch):
@@ -32,8 +32,8 @@ class EegLoops(Loops):
         now = 0
         if epoch.flags & wire.F_WORN and epoch.eeg[_ALPHA]:
             now = GAIN * (epoch.eeg[_ALPHA] + epoch.eeg[_BETA])
-            if epoch.flags & wire.F_SATURATED:
-                now = max(now, (self._level >> 4) + _MOVED)
+        if epoch.flags & wire.F_SATURATED and self._level:
+            now = max(now, (self._level >> 4) + _MOVED)
         self._peak = self._gap = 0
         for _ in range(_BINS):
             self._bin(now)

@@ -179,4 +179,4 @@ def test_neither_says_nothing_and_a_mind_has_them_both():
     assert bothloops.BothLoops(known)._eeg.nights == 1
 
 
-GOLDEN = 21965
+GOLDEN = 325283
