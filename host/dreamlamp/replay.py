@@ -118,7 +118,8 @@ def inside(night: Night, wanted: set[int]) -> dict[int, dict[str, Any]]:
     for frame in night.frames:
         run.take(frame.kind, frame.payload)
         if frame.kind == wire.EPOCH and run.mind and run.epoch.index in wanted:
-            found[run.epoch.index] = {**_of_loops(run.mind.loops, run.floor), **_of_wake(run.mind.wake)}
+            judges = run.mind.loops, run.mind.wake
+            found[run.epoch.index] = {**_of_loops(judges[0], run.floor), **_of_wake(judges[1])}
     return found
 
 
