@@ -224,7 +224,7 @@ def loop_sentence(event: dict) -> str:
     if name == "mode set":
         return f"The lamp was set to {names.MODE[a] if a < len(names.MODE) else a}."
     return {
-        "settled": "The heart settled.",
+        "settled": "You settled.",
         "woke": "You woke.",
         "no response": "No response to the light.",
         "usb in": "USB was plugged in: nothing is recorded while it is.",
