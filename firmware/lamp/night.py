@@ -248,10 +248,10 @@ class Night(Asked):
         """Once an evening. A cut between the writes may cost a night's count, never add one."""
         settings = self.settings
         long_enough = self.epoch.index - self.first >= _NIGHT_EPOCHS
-        if long_enough and self.kit == wire.KIT_HEART and not settings.get("learned", 1):
+        if long_enough and not settings.get("learned", 1):
             settings.set("baseline", self.mind.learn())
             if settings.set("learned", 1):
-                settings.set("nights", min(settings.get("nights", 0) + 1, 255))
+                settings.set("nights", min(self.mind.born["nights"] + 1, 255))
 
     def plug(self, usb):
         """USB is in, or out again; True if that changed what an EEG kit may do.

@@ -117,7 +117,7 @@ MAY_WATCH = const(1)  # STATUS, and the heart live
 MAY_LIGHT = const(2)  # LIGHT
 
 # What the sleeper consents to (dreamlamp/consent.py has the words). A new policy asks again.
-POLICY = const(1)
+POLICY = const(2)
 POLICY_THIRD = const(0x80)  # with it: a random third of the rescues may stay dark
 
 IDLE = const(0)  # states
@@ -132,6 +132,7 @@ BOARD_DEVKITC = const(1)
 
 KIT_HEART = const(1)
 KIT_EEG = const(2)
+KIT_BOTH = const(3)  # no board has both yet: the mind alone knows it
 
 # --- stages (EDF's codes) ---------------------------------------------------------------------
 

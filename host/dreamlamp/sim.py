@@ -212,6 +212,7 @@ def _head(recording: Recording, lead_s: int, seed: int) -> bytes:
     powers = recording.powers
     if powers is None:
         powers = headset.powers_of(recording.stages or [], seed)
+        powers = headset.with_bursts(powers, [at / 1000 for at in recording.loops_ms])
     early = headset.powers_of(["W"] * (lead_s // wire.EPOCH_S), seed)
     late = headset.powers_of(["W"] * 3, seed)
     return headset.signal(np.concatenate([early, powers, late]), seed).tobytes()

@@ -48,11 +48,9 @@ def settings_of(mode: str, loop: bool, consent: bool | None) -> dict:
     return held
 
 
-def heart_of(recording: Path | None, seed: int, loop: bool, kit: str):
+def heart_of(recording: Path | None, seed: int, loop: bool):
     from .. import sleeper
 
-    if loop and kit == "eeg":
-        raise click.UsageError("the EEG kit looks for no loops: leave --loop out")
     return recordings.load(recording) if recording else sleeper.sleeper(seed, loop=loop)
 
 
@@ -76,12 +74,13 @@ def night(recording, seed, loop, bits, kit, mode, consent, finger_off, power_cut
     \b
     dreamlamp night --seed 4 --loop
     dreamlamp night --loop --mode act --no-consent
+    dreamlamp night --kit eeg --loop --mode act
     dreamlamp night --kit eeg --recording SC4011E0.npz
     dreamlamp night --recording slp03.npz --power-cut 03:00 --finger-off 01:00-02:00
     """
     from .. import sim, wholenight
 
-    heart = heart_of(recording, seed, loop, kit)
+    heart = heart_of(recording, seed, loop)
     scenario = sim.Scenario(
         seed=seed, bits=int(bits), kit=kit, settings=settings_of(mode, loop, consent),
         starts=starts, ends=ends,
@@ -156,7 +155,7 @@ def sim(recording, seed, loop, bits, kit, mode, consent, folder, bare) -> None:
 
     held = settings_of(mode, loop, consent)
     scenario = virtual.Scenario(seed=seed, bits=int(bits), kit=kit, settings=held)
-    heart = heart_of(recording, seed, loop, kit)
+    heart = heart_of(recording, seed, loop)
     with virtual.claimed(folder, ".dreamlamp-sim"), Air() as air, asyncio.Runner() as runner:
         world = virtual.World(folder, heart, scenario)
         if bare:
