@@ -23,7 +23,6 @@ from click.testing import CliRunner
 from dreamlamp import (
     board,
     cable,
-    chip,
     cli,
     doctor,
     flash,
@@ -152,11 +151,11 @@ def test_night_bond_and_settings_outlive_a_broken_update_and_a_good_one(
 
 
 def build_one():
-    """The commands of the README's section, but for the one that flashes."""
+    """The commands of the README's section, one list of words each."""
     section = (ROOT / "README.md").read_text().split("## Build one")[1].split("\n## ")[0]
     lines = re.findall(r"^    dreamlamp ([^#\n]+)", section, re.M)
     assert [line.split()[0] for line in lines[:2]] == ["flash", "doctor"] and len(lines) >= 4
-    return [shlex.split(line) for line in lines[1:]]
+    return [shlex.split(line) for line in lines]
 
 
 def settings_are_kept_and_nonsense_is_refused(port):
@@ -182,42 +181,30 @@ def settings_are_kept_and_nonsense_is_refused(port):
     asyncio.run(past_this_end())
 
 
-def test_one_command_makes_a_lamp_that_advertises_and_the_doctor_is_content(tmp_path, monkeypatch):
-    """esptool is a stand-in that puts the parts where they would lie; the rest is real."""
+def test_the_readmes_commands_make_a_lamp_of_a_bare_board(tmp_path, monkeypatch):
+    """The real esptool writes it (over RFC 2217, which costs most of a minute of waiting)."""
     world = sim.World(tmp_path / "world", SHORT, sim.Scenario())
     board.bare(world.folder, stock=True)
     monkeypatch.setattr(image, "ARCH", "x64")  # the virtual chip's
-    monkeypatch.setattr(chip, "identify", lambda port: "ESP32-D0WD-V3")
-    written = {}
-
-    def write(port, parts, told, erase):
-        written.update(parts)
-        (world.folder / "table.bin").write_bytes(parts[image.TABLE])
-        (world.folder / "vfs.bin").write_bytes(parts[image.PLACE["vfs"].offset])
-        with serial.serial_for_url(port) as line:  # esptool's hard reset
-            line.dtr = False
-            line.rts = True
-            time.sleep(0.1)
-            line.rts = False
-
-    monkeypatch.setattr(chip, "write", write)
-    (tmp_path / "esp32.bin").write_bytes(published())
+    monkeypatch.chdir(tmp_path)
+    Path("ESP32_GENERIC.bin").write_bytes(published())
     with Air() as air:
         monkeypatch.setenv("DREAMLAMP_AIR", air.address)
         monkeypatch.setenv("DREAMLAMP_AIR_KEYS", str(tmp_path / "host.json"))
         monkeypatch.setenv("DREAMLAMP_LIBRARY", str(tmp_path / "nights"))
         with board.plugged(world, air.lamp) as (_, uart):
-            command = ["flash", uart.url, "--image", str(tmp_path / "esp32.bin"), "--json"]
-            done = CliRunner().invoke(cli.main, command)
-            assert done.exit_code == 0, done.output
-            said = json.loads(done.stdout)
+            for words in build_one():
+                port = uart.url if words[0] == "flash" else uart.device
+                words = [port if w == "/dev/ttyUSB0" else w for w in words]
+                more = ["--json"] if words[0] == "flash" else []
+                done = CliRunner().invoke(cli.main, words + more)
+                assert done.exit_code == 0 and "XX" not in done.stdout, (words, done.output)
+                if more:
+                    said = json.loads(done.stdout)
             assert said["name"] == "0001" and said["heard"]
             assert {f["state"] for f in said["findings"]} == {"fine"}
-            assert sorted(written) == [0x1000, 0x8000, 0x10000, 0x200000]
-            for words in build_one():
-                words = [uart.device if w == "/dev/ttyUSB0" else w for w in words]
-                done = CliRunner().invoke(cli.main, words)
-                assert done.exit_code == 0 and "XX" not in done.stdout, (words, done.output)
+            for offset, part in image.parts(published(), flash.firmware("x64")).items():
+                assert uart.rom.flash[offset : offset + len(part)] == part, hex(offset)
             settings_are_kept_and_nonsense_is_refused(uart.device)
     kept = json.loads((world.folder / "nvs.json").read_text())["lamp"]
     assert kept["kit"] == stored.packed(1).hex() and kept["board"] == stored.packed(1).hex()
