@@ -13,7 +13,7 @@ from . import wire
 from .asked import FRESH_S, Asked
 from .compat import const
 from .diary import Diary
-from .mind import Mind
+from .mind import DEFAULTS, Mind
 from .nightlog import NightLog
 from .server import Server
 

@@ -30,7 +30,7 @@ class Log(Held):
     def read(self, night, offset, buf, cursor):
         if self.broken:
             raise OSError(5)
-        return Held.read(self, night, offset, buf)
+        return Held.read(self, night, offset, buf, cursor)
 
     def digest(self, night):
         if self.broken:
