@@ -16,8 +16,8 @@ _IRK = b"irk"  # the lamp's own identity, asked for at power-up
 SLOTS = const(4)
 WINDOW_S = const(120)
 ADDRESS = const(7)  # type and address, as the stack gives them
-_SECRETS = const(9)  # where they begin: after the address and the two lengths
-_ROOM = const(255)  # bytes of both
+_LIMIT = const(9)  # where it begins: after the address and two lengths
+_SECRET_MAX = const(190)  # bytes; two of them and the rest are one setting
 
 
 def slot_key(slot):
@@ -26,7 +26,7 @@ def slot_key(slot):
 
 class Bonds:
     """Secrets in `settings`, one value a bond: address, length of the first secret, length of the
-    companion's `limit`, both secrets, the limit. What is lost of it is lost as a whole."""
+    companion's `limit`, the limit, both secrets. What is lost of it is lost as a whole."""
 
     def __init__(self, settings):
         self.settings = settings
@@ -100,7 +100,7 @@ class Bonds:
         slot = self.slot(key)
         if slot is None:
             slot = self.slot(None)
-        if slot is None:
+        if slot is None or len(value) > _SECRET_MAX:
             self.refused = True  # full: the owner must revoke one first
             return False
         first, second = self.part(slot, OUR) or b"", self.part(slot, PEER) or b""
@@ -108,7 +108,9 @@ class Bonds:
             first = value
         else:
             second = value
-        if not self.keep(slot, key, first, second, self.limit(slot)):
+        limit = self.limit(slot)
+        held = key + bytes((len(first), len(limit))) + limit + first + second
+        if not self.settings.set(slot_key(slot), held):
             self.refused = True  # a bond that the next power cut forgets is none
             return False
         self.deleted.discard((kind, key))
@@ -117,13 +119,6 @@ class Bonds:
         if self.stored == OUR | PEER:
             self.until_s = 0  # one bond an opening
         return True
-
-    def keep(self, slot, key, first, second, limit):
-        """Write a bond, whole or not at all; whether it was written."""
-        if len(first) + len(second) > _ROOM:
-            return False
-        lengths = bytes((len(first), len(limit)))
-        return self.settings.set(slot_key(slot), key + lengths + first + second + limit)
 
     # --- what the owner may see and do ---
 
@@ -151,14 +146,17 @@ class Bonds:
         """Make the bond in `slot` a companion's (rights u8, unix_s u32) or, by b"", its owner's
         own; False if there is none, or it could not be written."""
         self.held = None  # it holds from now on, whoever speaks
-        key = self.held_in(slot)[:ADDRESS]
-        first, second = self.part(slot, OUR), self.part(slot, PEER)
-        return bool(key) and self.keep(slot, key, first, second, limit)
+        held = self.held_in(slot)
+        if not held:
+            return False
+        rest = held[_LIMIT + held[_LIMIT - 1] :]
+        held = held[: _LIMIT - 1] + bytes((len(limit),)) + limit + rest
+        return self.settings.set(slot_key(slot), held)
 
     def limit(self, slot):
         """What `permit` kept for `slot`, or b"": the owner's own."""
         held = self.held_in(slot)
-        return held[len(held) - held[ADDRESS + 1] :] if held else b""
+        return held and held[_LIMIT : _LIMIT + held[_LIMIT - 1]]
 
     def revoke_all(self):
         for slot, key in self.entries():
@@ -177,7 +175,6 @@ class Bonds:
         held = self.held_in(slot)
         if not held:
             return None
-        middle = _SECRETS + held[ADDRESS]
-        return (
-            held[_SECRETS:middle] if kind == OUR else held[middle : len(held) - held[ADDRESS + 1]]
-        )
+        first = _LIMIT + held[_LIMIT - 1]
+        second = first + held[ADDRESS]
+        return held[first:second] if kind == OUR else held[second:]

@@ -102,7 +102,7 @@ def test_a_secret_that_cannot_be_kept_is_refused_and_lets_nobody_in():
         assert not lock.permit(0, bytes(5)) and not lock.put(10, b"irk", b"i" * 16, 1)
         lock.settings.set = keep
     lock.open(0)
-    assert not lock.put(bonds.OUR, STRANGER, bytes(256), 1) and not lock.known()
+    assert not lock.put(bonds.OUR, STRANGER, bytes(191), 1) and not lock.known()
 
 
 def test_a_companions_rights_are_part_of_the_bond_and_outlive_another_pairing():

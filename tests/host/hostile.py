@@ -47,7 +47,7 @@ class Target:
 
     def companion(self) -> "Target":
         """The same, on the radio a companion who is permitted nothing any more."""
-        self.settings.set("bond1", b"\x00GUEST!" + bytes((3, 5)) + b"ourtheirs" + bytes(5))
+        self.settings.set("bond1", b"\x00GUEST!" + bytes((3, 5)) + bytes(5) + b"ourtheirs")
         self.server.bonds.current = b"\x00GUEST!"
         return self
 

@@ -12,7 +12,7 @@ from .common import as_json, show_json
 from .sync import connect
 
 
-@click.command()
+@click.command(short_help="Ask the lamp how it is, and what to do.")
 @click.option("--lamp", help="Only the lamp of this name, for example 3F2A.")
 @click.option("--port", metavar="PORT", help="By its cable: a serial device, or pyserial's URL.")
 @click.option("--wiring", is_flag=True, help="By its cable, below the firmware: a finger on it!")
