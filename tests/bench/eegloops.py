@@ -301,7 +301,7 @@ def run(data: Path, train: bool) -> dict:
         known = sum(f"{es.SET}/{n.record}" in chosen_on() for n in nights)
         result["in_sample_nights"] = known
         how = "committed model and thresholds; "
-        how += f"{known} of {len(nights)} nights are IN-SAMPLE" if known else "all nights unseen"
+        how += f"{known} of {len(nights)} nights of a channel IN-SAMPLE" if known else "all unseen"
     each = {
         channel: of_channel(channel, nights, traces, tries, limits)
         for channel in dict.fromkeys((es.MAIN, *(n.channel for n in nights)))
