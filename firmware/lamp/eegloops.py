@@ -21,7 +21,8 @@ _BINS = const(3)  # of 10 s
 class EegLoops(Loops):
     """One night's watch over the bands. `feed(epoch)` once per epoch, in order.
 
-    `limits` were chosen by tests/bench/eegloops.py on the nights that eegmodel.py lists.
+    `limits` were chosen, to 2 % (a score is whole percent), by tests/bench/eegloops.py on the
+    nights that eegmodel.py lists.
     """
 
     limits = (123, 123, 312)

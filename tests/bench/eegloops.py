@@ -7,7 +7,6 @@ other people's nights than the one scored, and those of all nights are printed f
 TRAIN=0 scores the committed ones; nights they were chosen on are IN-SAMPLE.
 """
 
-import copy
 import json
 import math
 import os
@@ -16,13 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
-from lamp import eegloops, eegmodel, eegstaging, wire
+from lamp import eegloops, eegmodel
 from rich.console import Console
 from rich.table import Table
 
 from . import _eegloopset as es
 from ._eeglooppeers import PEERS
+from ._eeglooprun import simulate
 from ._looprun import Trace
 from ._loopscore import Limits, Try, alarms, false_alarms, latencies, latency_s
 from .loops import matched, median_min, share, state_bytes
@@ -31,72 +30,10 @@ TARGET = 0.05  # false alarms a night
 LIMITS = range(50, 600)
 MARGIN = 1.1  # over what the training nights need for no alarm at all,
 HOLD_MARGIN = 2.0  # and of the plateau, where one night alone sets it
-LEAD = 48  # epochs before a site that the peers' windows see
 STAGE = {4: "R", 2: "N2", 3: "N3"}
 
 
-# --- running ------------------------------------------------------------------------------------
-
-
-class Watcher:
-    """Stager and detector of one night; can be copied in the middle of it."""
-
-    def __init__(self, model):
-        self.model = model
-        self.stager = eegstaging.Stager(model)
-        self.loops = eegloops.EegLoops()
-        self.epoch = wire.Epoch()
-
-    def copy(self) -> "Watcher":
-        return copy.deepcopy(self, {id(self.model): self.model})
-
-    def run(self, eeg: np.ndarray, begin: int, peers: dict[str, np.ndarray], stops=()) -> tuple:
-        """Feed bands from epoch `begin`; return the trace and a copy of self at each stop."""
-        epoch, rows, copies = self.epoch, [], {}
-        for index, bands in enumerate(eeg, begin):
-            if index in stops:
-                copies[index] = self.copy()
-            epoch.clear(index)
-            epoch.eeg[:] = bytes(bands)
-            if bands.any():
-                epoch.flags, epoch.quality = wire.F_WORN, 100
-            self.stager.feed(epoch)
-            self.loops.feed(epoch)
-            is_open = epoch.flags & wire.F_GATE > 0
-            rows.append((epoch.cycle, epoch.hold, self.loops.rem >> 8, is_open))
-        cycle, hold, rem, gate = np.array(rows, float).reshape(-1, 4).T
-        behind = {name: score * gate for name, score in peers.items()}
-        return Trace(begin, cycle, hold, rem, gate, behind), copies
-
-
-def injected(night: es.Night, start: Watcher, epoch: int, loop: es.Loop) -> Trace:
-    """From `epoch` to a minute after the loop, with the loop in it."""
-    end = min(night.epochs, int(loop.end_s + 60) // es.EPOCH_S + 1)
-    begin = max(0, epoch - LEAD)
-    eeg = loop.added(night, begin, end)
-    wanted = PEERS if loop.arm == "cycle" else {}
-    peers = {name: score(eeg)[epoch - begin :] for name, score in wanted.items()}
-    return start.copy().run(eeg[epoch - begin :], epoch, peers)[0]
-
-
-def simulate(nights: list[es.Night], models: dict) -> tuple[list[Trace], list[Try]]:
-    """Traces of untouched nights, and a try of each loop at each site."""
-    places: dict[int, list] = {}
-    for site in es.sites(nights):
-        places.setdefault(site.night, []).append(site)
-    traces, tries = [], []
-    for i, night in enumerate(nights):
-        here = places.get(i, [])
-        peers = {name: score(night.eeg) for name, score in PEERS.items()}
-        watcher = Watcher(models[night.person])
-        trace, copies = watcher.run(night.eeg, 0, peers, {s.epoch for s in here})
-        traces.append(trace)
-        for site in here:
-            for loop in site.loops:
-                tries.append(
-                    Try(site, loop, injected(night, copies[site.epoch], site.epoch, loop))
-                )
-    return traces, tries
+# --- models and thresholds -------------------------------------------------------------------
 
 
 def gates(data: Path, people: list[str]) -> dict[str, object]:
@@ -119,12 +56,9 @@ def chosen_on() -> set[str]:
     return set(json.loads(file.read_text())["records"])
 
 
-# --- thresholds ---------------------------------------------------------------------------------
-
-
 def choose(traces: list[Trace], kept: set[int]) -> Limits:
     """The lowest limits without an alarm on the nights `kept`, and a margin. REM and other sleep
-    have one: with one each the nested alarms were more (docs/attempts.md)."""
+    share one: each further choice would be fitted to twelve nights."""
     n, _, hold = eegloops.EegLoops.limits
 
     def lowest(committed: int, score_at) -> float:
@@ -301,7 +235,7 @@ def run(data: Path, train: bool) -> dict:
         known = sum(f"{es.SET}/{n.record}" in chosen_on() for n in nights)
         result["in_sample_nights"] = known
         how = "committed model and thresholds; "
-        how += f"{known} of {len(nights)} nights are IN-SAMPLE" if known else "all nights unseen"
+        how += f"{known} of {len(nights)} nights of a channel IN-SAMPLE" if known else "all unseen"
     each = {
         channel: of_channel(channel, nights, traces, tries, limits)
         for channel in dict.fromkeys((es.MAIN, *(n.channel for n in nights)))

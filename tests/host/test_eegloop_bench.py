@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tests.bench import _eeglooppeers, eegloops
+from tests.bench import _eeglooppeers, _eeglooprun, eegloops
 from tests.bench import _eegloopset as es
 from tests.bench._looprun import Trace
 
@@ -84,11 +84,11 @@ def test_the_lamp_sees_what_the_bench_injects_only_where_it_is():
     night.eeg[:, [0, 1, 2, 4, 5]] += rng.integers(0, 5, (700, 5)).astype(np.uint8)
     from lamp import eegmodel
 
-    watcher = eegloops.Watcher(eegmodel)
+    watcher = _eeglooprun.Watcher(eegmodel)
     watcher.stager = _Asleep()
     trace, copies = watcher.run(night.eeg, 0, {}, {300})
     loop = es.bursts("cycle", 9, "block", 9000.0 + 150 * np.arange(8), 40.0, 150.0)
-    with_it = eegloops.injected(night, copies[300], 300, loop)
+    with_it = _eeglooprun.injected(night, copies[300], 300, loop)
     assert with_it.begin == 300 and with_it.score().max() >= 100 > trace.score().max()
 
 
