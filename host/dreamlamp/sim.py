@@ -67,6 +67,9 @@ class Scenario:
     visit: bool = False  # a host sets the clock in the evening
     full_flash: bool = False  # of earlier nights that no host ever fetched
     costs: dict = field(default_factory=dict)  # what else world.json says (DESIGN.md)
+    faults: list[tuple] = field(
+        default_factory=list
+    )  # of its parts: (when, event, ...) of world.py
     besieged: bool = False  # a stranger takes the lamp's connection whenever it is offered
     presses: list[tuple[float, float]] = field(
         default_factory=list
@@ -177,6 +180,7 @@ class World:
             found += [[_ms(lead + start), "finger_off"], [_ms(lead + end), "finger_on"]]
         found += [[_ms(lead + at), "power_cut", _ms(away)] for at, away in plan.power_cuts]
         found += [[_ms(lead + at), "button", _ms(lasts)] for at, lasts in plan.presses]
+        found += [[_ms(lead + at), *what] for at, *what in plan.faults]
         if plan.besieged:
             found.append([_ms(lead), "stranger", _ms(self.over_s + BESIEGED_S)])
         if plan.ends == "button":
