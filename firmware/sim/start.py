@@ -72,6 +72,9 @@ if sys.argv[1] == "--share-eeg":
     world.eeg, world.sensor = True, 0
 flashed = len(sys.argv) == 2 and not share and repl.flashed(_folder)
 if flashed:
+    with open(_folder + "/world.json") as spec:
+        if '"eeg": true' in spec.read():
+            import electrodes  # noqa: F401  (later its file is out of reach)
     world.load(repl.aside(_folder))
 elif not share:
     world.load(_folder)

@@ -154,7 +154,7 @@ async def ask(line: Line, now: Callable[[], float] = time.time) -> Facts:
     except Refusal as refusal:
         if refusal.status != wire.BUSY and system.kit != wire.KIT_EEG:
             raise
-        sensor = None  # a night is recorded, or there are no checks for electrodes
+        sensor = None  # a night is recorded, or its electrodes are looked at with --wiring alone
     flash = Flash(*await part(wire.CHECK_FLASH, wire.CHECK_FLASH_LAYOUT))
     crashes = []
     for age in range(CRASHES):
@@ -173,7 +173,7 @@ def examine(facts: Facts) -> list[Finding]:
         given = facts if section == "all" else getattr(facts, section)
         if given is None:
             eeg = facts.system.kit == wire.KIT_EEG
-            why = "there is no such check of this kit" if eeg else "a night is being recorded"
+            why = "`dreamlamp doctor --wiring`, by its cable" if eeg else "a night is being recorded"
             found.append(Finding(section, name, SKIPPED, why))
             continue
         trouble = function(given)

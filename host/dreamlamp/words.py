@@ -10,6 +10,7 @@ STAGES = {"W": "wake", "N1": "light", "N2": "light", "N3": "deep", "R": "REM"}
 SOURCE = {  # of a night that no lamp on a bedside saw
     "synthetic": "SYNTHETIC: no human heart, no real finger",
     "recording": "Real beats, simulated optics",
+    "eeg": "Real EEG, simulated electrodes",
     "spectra": "Real band powers, synthetic waveform, simulated electrodes",
     "virtual": "From a virtual lamp: no real finger",
 }
