@@ -267,8 +267,8 @@ class Loops:
         excess = rate - self.level
         self.held = max(0.0, self.held + excess - 7.0)
         self.level += 0.2 if excess > 0.0 else -0.2
-        limit = 13.7 + 4.3 * posterior[3]
-        return max(best / (limit * (0.3 + self.floor)), self.held / 138.0)
+        limit = 12.4 + 4.0 * posterior[3]
+        return max(best / (limit * (0.3 + self.floor)), self.held / 82.9)
 
     def bin(self, rate):
         y = self.y = [rate] + self.y[:39]
