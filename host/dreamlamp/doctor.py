@@ -166,7 +166,7 @@ def examine(facts: Facts) -> list[Finding]:
         given = facts if section == "all" else getattr(facts, section)
         if given is None:
             eeg = facts.system.kit == wire.KIT_EEG
-            why = "`dreamlamp doctor --wiring`, by its cable" if eeg else "a night is being recorded"
+            why = "`dreamlamp doctor --wiring` looks" if eeg else "a night is being recorded"
             found.append(Finding(section, name, SKIPPED, why))
             continue
         trouble = function(given)
