@@ -49,9 +49,11 @@ def write(night: Night, facts: dict, path: Path) -> None:
     """Write `night` to `path`; `facts` are `summary.summarise` of it."""
     edfio = needs("edfio", "export")
     size = max(1, round(night.length_s / wire.EPOCH_S))
+    eeg = night.kit == "eeg"  # whose baseline is of bands (WIRE.md)
     signals = [
         edfio.EdfSignal.from_digital(
-            values.astype(np.int16), 1 / RECORD_S, label=label, physical_dimension=unit,
+            values.astype(np.int16), 1 / RECORD_S, label=label,
+            physical_dimension="" if eeg and label == "Baseline" else unit,
             physical_range=(-32768 * step, 32767 * step), transducer_type="Dreamlamp",
         )
         for (label, unit, step), values in zip(SIGNALS.values(), _columns(night, size))

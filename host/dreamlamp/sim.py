@@ -222,6 +222,7 @@ def _head(recording: Recording, lead_s: int, seed: int) -> bytes:
     powers = recording.powers
     if powers is None:
         powers = headset.powers_of(recording.stages or [], seed)
+        powers = headset.with_bursts(powers, [at / 1000 for at in recording.loops_ms])
     return headset.signal(np.concatenate([early, powers, late]), seed).tobytes()
 
 

@@ -202,7 +202,9 @@ def reasons(night: Night) -> list[dict]:
     for event in night.events:
         if event.code in JUDGEMENTS and event.epoch in at:
             i = at[event.epoch]
-            figures = {name: int(night.epochs[name][i]) for name in FIGURES}
+            figures: dict = {name: int(night.epochs[name][i]) for name in FIGURES}
+            if night.kit == "eeg":
+                figures["arousal_db"] = float(np.nan_to_num(night.arousal_db[i]))
             found.append({**_event(night, event), "stage": night.stages[i], **figures})
     return found
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from dreamlamp import judge, nights, replay, summary, words
 from dreamlamp.errors import DreamlampError
-from lamp import night, wire
+from lamp import loops, night, wire
 from lamp.nightlog import NightLog
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -153,13 +153,28 @@ def test_a_stage_that_the_bands_do_not_give_is_found():
     assert not replay.replay(nights.decode(spoilt, 1)).ok
 
 
-def test_a_night_of_eeg_is_no_night_of_the_hearts_baseline():
-    for kit, nights_known in ((wire.KIT_EEG, 0), (wire.KIT_HEART, 1)):
+def test_a_kit_begins_with_no_night_that_another_kit_watched():
+    settings = fakes.Settings(nights=12, baseline=loops.Loops().learn())
+    for kit, before, after in (
+        (wire.KIT_HEART, 12, 13),
+        (wire.KIT_EEG, 0, 1),
+        (wire.KIT_EEG, 1, 2),
+    ):
         unit = Unit(kit)
+        unit.night.settings = settings
         unit.night.begin()
+        assert unit.night.mind.born["nights"] == unit.night.mind.wake.nights == before
         unit.night.epoch.index = 300
         unit.night.end(wire.END_BUTTON)
-        assert unit.settings.get("nights", 0) == nights_known
+        assert settings.get("nights", 0) == after
+
+
+def test_a_short_night_teaches_nothing():
+    unit = Unit()
+    unit.night.begin()
+    unit.night.epoch.index = 100
+    unit.night.end(wire.END_BUTTON)
+    assert not unit.settings.get("nights", 0) and not unit.settings.get("baseline", b"")
 
 
 def test_a_kit_that_is_set_counts_from_the_next_start_on():

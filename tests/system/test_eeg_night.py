@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from dreamlamp import eegset, headset, sim, sleeper, wholenight
+from dreamlamp import because, eegset, headset, sim, sleeper, wholenight
 from dreamlamp.recordings import BadRecording, Recording, load
 from lamp import wire
 
@@ -16,6 +16,14 @@ SHORT = dataclasses.replace(
     HEART,
     beats_ms=HEART.beats_ms[HEART.beats_ms < MINUTES * 60000],
     stages=HEART.stages[: MINUTES * 2],
+)
+
+UNTIL_S = 6 * 3600  # the loop of this sleeper begins in the sixth hour
+LOOPED = sleeper.sleeper(1, loop=True)
+LOOPED = dataclasses.replace(
+    LOOPED,
+    beats_ms=LOOPED.beats_ms[LOOPED.beats_ms < UNTIL_S * 1000],
+    stages=LOOPED.stages[: UNTIL_S // 30],
 )
 
 
@@ -107,3 +115,36 @@ def test_a_recording_of_band_powers_is_labelled_and_refused_by_the_other_kit(tmp
     (tmp_path / "bad.npz").write_bytes(b"PK")
     with pytest.raises(BadRecording):
         load(tmp_path / "bad.npz")
+
+
+@pytest.mark.parametrize("bits", [64, 32])
+def test_bursts_that_return_are_seen_and_answered_with_light_and_explained(tmp_path, bits):
+    needs(bits)
+    scenario = sim.Scenario(bits=bits, kit="eeg", settings=sim.settings_for("act", True))
+    done = wholenight.run(LOOPED, scenario, tmp_path)
+    assert done.ok, done.verdict.as_json()  # every decision reached again
+    rescues = [e for e in done.night.events if e.code == wire.RESCUE]
+    assert len(rescues) == 1 and done.facts["light_max"] > 0
+    assert not [e for e in done.night.events if e.code == wire.REFUSED_RESCUE]
+    at_s = done.night.second_of(rescues[0])
+    assert LOOPED.loops_ms[1] / 1000 < at_s < LOOPED.loops_ms[-1] / 1000 + 300
+    case = next(c for c in because.cases(done.night) if c.kind == "rescue")
+    assert "bursts of fast waves came back every" in case.sentence
+    figures = case.figures
+    wanted = 100 * figures["times_usual"] / figures["times_wanted"]
+    assert wanted == pytest.approx(figures["cycle"], abs=1.5) and figures["cycle"] >= 100
+    page = done.page.read_text()
+    assert "Loop score" in page and "dB of the usual" in page and "Heart rate" not in page
+
+
+def test_the_same_head_without_bursts_and_a_lamp_without_consent_stay_dark(tmp_path):
+    needs(64)
+    quiet = dataclasses.replace(LOOPED, loops_ms=[])
+    scenario = sim.Scenario(kit="eeg", settings=sim.settings_for("act", True))
+    calm = wholenight.run(quiet, scenario, tmp_path / "calm")
+    assert calm.ok and calm.facts["light_max"] == 0
+    assert not [e for e in calm.night.events if e.code in (wire.RESCUE, wire.REFUSED_RESCUE)]
+    scenario = sim.Scenario(kit="eeg", settings=sim.settings_for("act", False))
+    dark = wholenight.run(LOOPED, scenario, tmp_path / "dark")
+    assert dark.ok and dark.facts["light_max"] == 0
+    assert [e.c for e in dark.night.events if e.code == wire.REFUSED_RESCUE] == [wire.WHY_CONSENT]

@@ -3,6 +3,7 @@
 import asyncio
 
 import click
+from lamp import names
 
 from .. import bringup, bringupeeg, terminal
 from .. import doctor as checks
@@ -11,7 +12,7 @@ from .common import as_json, show_json
 from .sync import connect
 
 
-@click.command()
+@click.command(short_help="Ask the lamp how it is, and what to do.")
 @click.option("--lamp", help="Only the lamp of this name, for example 3F2A.")
 @click.option("--port", metavar="PORT", help="By its cable: a serial device, or pyserial's URL.")
 @click.option(
@@ -53,6 +54,7 @@ def doctor(
                 "lamp": name,
                 "findings": [f.__dict__ for f in findings],
                 "facts": {
+                    "state": names.STATE[facts.state],
                     "system": facts.system._asdict(),
                     "sensor": facts.sensor and facts.sensor._asdict(),
                     "flash": facts.flash._asdict(),
@@ -61,7 +63,7 @@ def doctor(
             }
         )
     else:
-        out.print(terminal.checkup(name, checks.words(facts.system), findings))
+        out.print(terminal.checkup(name, checks.words(facts), findings))
     if any(f.state == checks.BAD for f in findings):
         raise SystemExit(1)
 
