@@ -14,7 +14,7 @@ from .wake import Wake
 DEFAULTS = {
     "kit": wire.KIT_HEART,
     "mode": wire.OBSERVE,
-    "rescues": 0,  # so far this night
+    "rescues": 3,  # so far this night; what was lost was the most there may be
     "consent": 0,  # version of the policy consented to
     "ceiling": 60,  # of the light, CIE L*
     "shift": 0,  # of the loop threshold, from the morning's answers

@@ -92,8 +92,9 @@ CHECK_SYSTEM_LAYOUT = "<3B3BBBBBHIIIIIIIHH"
 # u16, errno i16, led u8, die C i8, too hot u8; mean counts dark, red, infrared u32
 CHECK_SENSOR_LAYOUT = "<BBBBhBHhBbBIII"
 # since boot: programs, bytes, erases u32, faults, nights evicted, lost, rot, torn u16; sectors,
-# nights, unsynced nights u16; bytes of the file system, of it free u32
-CHECK_FLASH_LAYOUT = "<IIIHHHHHHHHII"
+# nights, unsynced nights u16; bytes of the file system, of it free u32; sectors that take no more
+# data, nights since it was made u16
+CHECK_FLASH_LAYOUT = "<IIIHHHHHHHHIIHH"
 
 KEY_MODE = const(1)  # u8
 KEY_CONSENT = const(2)  # policy version u8, unix_s u32; all zero withdraws

@@ -45,6 +45,16 @@ def with_bursts(powers: np.ndarray, starts_s: list[float]) -> np.ndarray:
     return out
 
 
+def resampled(uv: np.ndarray, rate_hz: float) -> np.ndarray:
+    """A signal in uV -> int16 samples as `signal`'s; what lies above half of either rate goes."""
+    spectrum = np.fft.rfft(uv - uv.mean())
+    n = round(len(uv) * RATE_HZ / rate_hz)
+    kept = np.zeros(n // 2 + 1, complex)
+    kept[: len(spectrum)] = spectrum[: len(kept)]
+    at_125 = np.fft.irfft(kept, n) * n / len(uv)
+    return np.clip(np.rint(at_125 / UNIT_UV), -32768, 32767).astype("<i2")
+
+
 def signal(powers: np.ndarray, seed: int = 1) -> np.ndarray:
     """Powers -> int16 samples in 1/16 uV at 125 Hz; an epoch without power (nan) is silent."""
     rng = np.random.default_rng(seed)

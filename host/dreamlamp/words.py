@@ -10,6 +10,7 @@ STAGES = {"W": "wake", "N1": "light", "N2": "light", "N3": "deep", "R": "REM"}
 SOURCE = {  # of a night that no lamp on a bedside saw
     "synthetic": "SYNTHETIC: no human heart, no real finger",
     "recording": "Real beats, simulated optics",
+    "eeg": "Real EEG, simulated electrodes",
     "spectra": "Real band powers, synthetic waveform, simulated electrodes",
     "virtual": "From a virtual lamp: no real finger",
 }
@@ -99,6 +100,11 @@ def plain_sentences(facts: dict) -> list[str]:
                 f"From {moment(facts, hole['from_s'])} to {moment(facts, hole['to_s'])} nothing "
                 f"was recorded ({duration(long / 60)}): {hole['why']}."
             )
+    if facts["lost"]["samples"]:
+        said.append(
+            f"{facts['lost']['samples']} samples came while the lamp was busy and were lost, in "
+            f"{facts['lost']['epochs']} half minutes; what lies over such a gap is left out."
+        )
     if facts["lost_bytes"]:
         said.append(f"{facts['lost_bytes']} bytes of the log are damaged and were left out.")
     if facts["end_reason"] == "open":
@@ -227,7 +233,8 @@ def loop_sentence(event: dict) -> str:
         "settled": "You settled.",
         "woke": "You woke.",
         "no response": "No response to the light.",
-        "usb in": "USB was plugged in: nothing is recorded while it is.",
+        "usb in": "USB was plugged in, or the wire that tells of it came off: "
+        "nothing is recorded meanwhile.",
         "log full": f"The lamp's memory was full: nights nobody had fetched made room ({a}).",
         "flash fault": "The lamp's memory failed in one place and was used elsewhere.",
     }.get(name, "")

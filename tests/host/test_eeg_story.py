@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dreamlamp import judge, nights, replay
+from dreamlamp import judge, nights, replay, summary, words
 from dreamlamp.errors import DreamlampError
 from lamp import loops, night, wire
 from lamp.nightlog import NightLog
@@ -116,6 +116,20 @@ def test_bands_are_logged_before_their_epoch_and_reach_the_same_stages_again():
     assert np.abs(made.bands.mean(axis=0) - density).max() < 3
     assert set(made.stages[:3]) == {"unscored"} and "unscored" not in made.stages[3:]
     assert replay.replay(made).ok
+
+
+def test_lost_samples_are_told_by_the_page_and_their_epochs_marked():
+    unit = Unit()
+    unit.night.begin()
+    unit.wear(1)
+    unit.night.feed(array("i", [1 << 23] * 25), 25, 0, 5, unit.samples // 125)
+    unit.wear(2)
+    unit.night.button()
+    made = nights.decode(unit.raw(), 1)
+    assert [bool(f & wire.F_LOST) for f in made.epochs["flags"]] == [False, True, False]
+    facts = summary.summarise(made)
+    assert facts["lost"] == {"samples": 5, "epochs": 1}
+    assert any("5 samples came while" in said for said in words.plain_sentences(facts))
 
 
 def test_bands_that_lost_their_epoch_to_a_power_cut_count_for_nothing():

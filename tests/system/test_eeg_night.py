@@ -67,6 +67,31 @@ def test_usb_in_the_midst_of_a_night_ends_it_and_another_begins_when_it_is_out(t
     assert "USB was plugged in" in done.page.read_text()
 
 
+@pytest.mark.parametrize("bits", [64, 32])
+def test_a_front_end_that_fails_in_the_night_costs_its_half_minutes_and_no_more(tmp_path, bits):
+    needs(bits)
+    faults = [(400, "sensor_reset"), (820, "bus_fault", 20_000), (1300, "bus_stuck")]
+    done = wholenight.run(SHORT, sim.Scenario(bits=bits, kit="eeg", faults=faults), tmp_path)
+    assert done.ok and done.starts == 1, done.verdict.as_json()
+    flags = done.night.epochs["flags"]
+    second = done.night.seconds
+    for at, *_ in faults:
+        near = (second > at - 30) & (second < at + 60)
+        assert (flags[near] & wire.F_FAULT).any(), at
+    assert 3 <= ((flags & wire.F_FAULT) > 0).sum() <= 8
+    assert (done.night.bands[:, 0] > 0).sum() >= len(done.night) - 3
+    assert any(e.code == wire.SENSOR_FAULT for e in done.night.events)
+
+
+@pytest.mark.parametrize("torn", ["divider_in", "divider_out", "divider_ground"])
+def test_a_unit_whose_divider_is_torn_records_nothing(tmp_path, torn):
+    needs(64)
+    brief = dataclasses.replace(SHORT, beats_ms=SHORT.beats_ms[:300], stages=SHORT.stages[:10])
+    scenario = sim.Scenario(kit="eeg", costs={"defects": [torn]})
+    with pytest.raises(sim.DreamlampError, match="recorded no night"):
+        wholenight.run(brief, scenario, tmp_path)
+
+
 def test_a_recording_of_band_powers_is_labelled_and_refused_by_the_other_kit(tmp_path):
     powers = headset.powers_of(SHORT.stages)
     file = tmp_path / "SC9999E0.npz"

@@ -10,7 +10,7 @@ from ..terminal import out
 from .common import as_json, show_json, where, which
 
 
-@click.command()
+@click.command(short_help="Say why the lamp did what it did.")
 @which
 @click.argument("event", required=False, type=click.IntRange(min=1))
 @where
