@@ -48,6 +48,8 @@ def plugged(
     """
     spec: dict = {"seed": world.scenario.seed, "events": events, "defects": defects}
     spec |= {"fast_until_s": 0, "fast_boot_s": fast_s}
+    if world.scenario.kit == "eeg":
+        spec |= {"eeg": True, "sensor": 0}
     spec["outside"] = ["127.0.0.1", radio] if radio else None
     (world.folder / "world.json").write_text(json.dumps(spec))
     with Uart() as uart, Lamp(world, uart=uart) as lamp:

@@ -14,7 +14,7 @@ from .common import as_json, show_json
 port = click.argument("port", required=False)
 
 
-@click.command()
+@click.command(short_help="Make a lamp of an ESP32.")
 @port
 @click.option("--image", "file", type=click.Path(path_type=Path), help="MicroPython's .bin.")
 @click.option("--micropython", "version", help="Or its version, to be fetched by mpflash.")
@@ -101,7 +101,7 @@ async def started(port: str, told):
     return name, findings, heard
 
 
-@click.command()
+@click.command(short_help="Bring this version's firmware to a lamp.")
 @port
 @click.option("--now", is_flag=True, help="Even while a night is being recorded.")
 @as_json
