@@ -165,8 +165,7 @@ def sim(recording, seed, loop, bits, kit, mode, consent, folder, bare) -> None:
         wholenight.unpack(world, air, runner)
         world.open_to(air.lamp, realtime=True)
         with Uart() as uart, virtual.Lamp(world, uart=uart) as lamp:
-            keys = (world.folder / "host.json").resolve()
-            said = f"DREAMLAMP_AIR={air.address} DREAMLAMP_AIR_KEYS={quote(str(keys))}"
+            said = _way(world, air)
             command = library.Library(folder / "nights").typed("sync")
             out.print(f"A paired lamp lives in {folder}. In another terminal:", soft_wrap=True)
             out.print(f"  {said} {command}", soft_wrap=True)
@@ -178,14 +177,19 @@ def sim(recording, seed, loop, bits, kit, mode, consent, folder, bare) -> None:
     raise virtual.LampDied("the virtual lamp ended: " + lamp.last_words())
 
 
+def _way(world, air) -> str:
+    """What another terminal must set to reach this lamp by its radio."""
+    keys = quote(str((world.folder / "host.json").resolve()))
+    return f"DREAMLAMP_AIR={air.address} DREAMLAMP_AIR_KEYS={keys}"
+
+
 def _bare(world, air) -> None:
     """Keep a bare board plugged in until Ctrl-C."""
     from .. import board
 
     board.bare(world.folder)
     with board.plugged(world, air.lamp) as (lamp, uart):
-        keys = quote(str((world.folder / "host.json").resolve()))
-        said = f"DREAMLAMP_AIR={air.address} DREAMLAMP_AIR_KEYS={keys}"
+        said = _way(world, air)
         out.print(f"A bare board is at {uart.device} (pins too: {uart.url}).", soft_wrap=True)
         out.print(f"  {said} dreamlamp flash {uart.device} --copy", soft_wrap=True)
         out.print(f"  dreamlamp doctor --port {uart.device}", soft_wrap=True)
