@@ -14,7 +14,7 @@ from .ring import HEADER_SIZE, PIECE, Ring, seal, sealed
 
 ENDED = const(1)  # flag in a sector's header: the night had ended before it
 _VOID = const(0)  # one byte where frames begin again after a boot, or over a frame that failed
-_LAST_NIGHT = const(0x7FFE)
+_LAST_NIGHT = const(0x3FFE)
 
 _AHEAD = const(1024)  # erase the next sector when less than this is left: some 9 minutes
 _RESERVE = const(64)  # of the very last sector, for the event that says so and the end
@@ -117,6 +117,9 @@ class NightLog:
         if night != self.ring.newest or self._sector < 0 or self.ring.synced(self._sector):
             return False
         return self._commit(kind, payload, n)
+
+    def keep(self, index, buf, n, marks, lost):
+        """Raw samples of epoch `index`: a log of another kind may keep them (rawlog.RawLog)."""
 
     def close(self, reason=wire.END_BUTTON):
         """End the open night."""
@@ -422,8 +425,12 @@ class NightLog:
         self._digest, self._hashing = _NO_DIGEST, 0
         return self.ring.drop(night)
 
+    def has(self, night):
+        """Whether there are bytes of that night."""
+        return self.ring.find(night, 0) >= 0
+
     def _is(self, night, sha):
-        if night == self.open_id or self.ring.find(night, 0) < 0:
+        if night == self.open_id or not self.has(night):
             return False
         return self.digest(night)[1] == bytes(sha)
 

@@ -26,6 +26,7 @@ _NUMBERS = {
     wire.KEY_CEILING: ("ceiling", "<B", 1, 100),
     wire.KEY_BOARD: ("board", "<B", wire.BOARD_DEVKITC, wire.BOARD_DEVKITC),
     wire.KEY_KIT: ("kit", "<B", wire.KIT_HEART, wire.KIT_EEG),
+    wire.KEY_RAW: ("raw", "<B", 0, 2),
 }
 _FAILURES = const(20)  # failed requests that are answered within
 _FAILURES_S = const(10)
@@ -343,7 +344,7 @@ class Server:
 
     def digest(self, request):
         night = struct.unpack_from("<H", request, 2)[0]
-        if night not in self.log.nights():
+        if not self.log.has(night):
             return -wire.NOT_FOUND
         if not self.log.hash_on(night):
             return -wire.LATER

@@ -22,6 +22,9 @@ class Held:
     def nights(self):
         return sorted(self.held)
 
+    def has(self, night):
+        return night in self.held
+
     def entry(self, night):
         for entry in self.entries():
             if entry[0] == night:
