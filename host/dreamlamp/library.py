@@ -20,7 +20,8 @@ from .nights import Clock, Night, decode
 from .typed import typed
 
 # what exists because of a night: bytes, note, page; under way; half written
-ENDINGS = (".night", ".json", ".html", ".part", ".night.new", ".json.new", ".html.new")
+ENDINGS = (".night", ".json", ".html", ".raw", ".part", ".raw.part", ".night.new", ".json.new",
+           ".html.new", ".raw.new")  # fmt: skip
 PERSON = re.compile(r"[A-Za-z0-9_]{1,40}")  # in file names, so what every disk takes
 WEEKS = "weeks.html"  # the page over many nights of one person
 FORGOTTEN = "forgotten.json"  # nights deleted here that a lamp may still hold
