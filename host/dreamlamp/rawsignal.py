@@ -19,6 +19,8 @@ COUNT_UV = 2.42e6 / 6 / (2**23 - 1)  # of the converter: 2.42 V reference, gain 
 HEAD = 18  # bytes of a sector's header (firmware/lamp/ring.py)
 HEADER = "<BBHHHI"
 MAGIC = 0xD1
+SEGMENT, TOP_HZ, ARTEFACT_UV = 256, 30, 1000.0
+EDGES_HZ = ((0.4, 4), (4, 8), (8, 13), (13, 31))  # delta, theta, alpha, beta
 TAPS = 12
 FIRST = (1200, -350, 150, -900, 0, -750, -150, -330, -200, -100, -150, 0)
 ESCAPE = 24
@@ -192,6 +194,51 @@ def rate_hz(runs: list[Run]) -> float:
         return float(RATE_HZ)
     slope = np.polyfit(number, (epoch - epoch[0]) * wire.EPOCH_S, 1)[0]
     return float(1 / slope)
+
+
+def of(night: Night) -> Raw:
+    """The raw samples that lie beside a night; none, if there are none."""
+    return decode(night.raw_eeg(), night.id)
+
+
+def spectrogram(night: Night, raw: Raw, column_s: int = 60) -> tuple[np.ndarray, float]:
+    """(power density in uV^2/Hz, one row a frequency and one column a minute; Hz from row to row).
+
+    Welch's method within each column, up to TOP_HZ; segments with artefacts are left out, as the
+    lamp does. A column without raw samples is what the lamp's band powers say, or nan.
+    """
+    values, there, rate = placed(raw, night)
+    rows = 1 + int(TOP_HZ * SEGMENT / rate)
+    columns = -(-len(values) // round(column_s * rate))
+    found = _of_bands(night, rows, columns, rate / SEGMENT, column_s)
+    window = np.hanning(SEGMENT + 1)[:-1]
+    scale = 2 / (rate * (window**2).sum())
+    for column in range(columns):
+        start = round(column * column_s * rate)
+        piece = slice(start, start + round(column_s * rate))
+        if there[piece].sum() < SEGMENT:
+            continue
+        cut = np.lib.stride_tricks.sliding_window_view
+        whole = cut(there[piece], SEGMENT)[:: SEGMENT // 2].all(1)
+        x = cut(values[piece] * COUNT_UV, SEGMENT)[:: SEGMENT // 2][whole]
+        x = x - x.mean(1, keepdims=True)
+        x = x[np.ptp(x, axis=1) < ARTEFACT_UV]
+        if len(x):
+            power = np.abs(np.fft.rfft(x * window, axis=1)) ** 2 * scale
+            found[:, column] = power.mean(0)[:rows]
+    return found, rate / SEGMENT
+
+
+def _of_bands(night: Night, rows: int, columns: int, step_hz: float, column_s: int) -> np.ndarray:
+    """The band powers, spread over their frequencies."""
+    found = np.full((rows, columns), np.nan)
+    hz = np.arange(rows) * step_hz
+    for second, bands in zip(night.seconds, night.bands):
+        column = int(second // column_s)
+        if bands[0] and column < columns:
+            for (low, high), told in zip(EDGES_HZ, bands[[0, 1, 2, 4]]):
+                found[(hz >= low) & (hz < high), column] = 2 ** ((float(told) - 80) / 8)
+    return found
 
 
 def placed(raw: Raw, night: Night) -> tuple[np.ndarray, np.ndarray, float]:
