@@ -41,7 +41,8 @@ MAY_IMPORT = {
     "bonds": "compat",
     "mind": "wire loops staging eegstaging wake",
     "diary": "wire codec compat struct array VERSION",
-    "night": "asyncio array struct wire compat dawn diary eeg heart mind nightlog rawlog server wake",
+    "night": "asyncio array struct wire compat dawn diary eeg heart mind nightlog "
+    "rawlog server wake",
     "rawlog": "hashlib wire compat nightlog raw",
     "raw": "struct rice wire compat ring",
     "board": "wire compat drivers checkup sys bluetooth machine esp32 gc time asyncio settings "

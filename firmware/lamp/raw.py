@@ -72,9 +72,7 @@ class Pen:
         """Write down the samples that wait."""
         if self._n:
             frame = self._frame
-            struct.pack_into(
-                wire.RAW_MORE_LAYOUT, frame, 2, self._at - self._n & 0xFFFF, self._n
-            )
+            struct.pack_into(wire.RAW_MORE_LAYOUT, frame, 2, self._at - self._n & 0xFFFF, self._n)
             self._n = 0
             self._put(wire.RAW_MORE, (self._s[rice.BITS] + 7 >> 3) - 2)
             self._fresh()
@@ -90,9 +88,7 @@ class Pen:
                 return False
             self._ordinal += 1
             self._offset = HEADER_SIZE
-        struct.pack_into(
-            wire.RAW_FIRST_LAYOUT, self._frame, 2, index, self._at, self._cut, sample
-        )
+        struct.pack_into(wire.RAW_FIRST_LAYOUT, self._frame, 2, index, self._at, self._cut, sample)
         self._joined = True
         self._put(wire.RAW_FIRST, _FIRST)
         self._fresh()

@@ -138,7 +138,7 @@ class RawLog(NightLog):
         if not night & _RAW:
             return NightLog.read(self, night, offset, buf)
         part, at = offset // self._size, offset % self._size
-        if night != self._raw and not self._look(night) or part >= self._raw_n:
+        if (night != self._raw and not self._look(night)) or part >= self._raw_n:
             return 0
         ring = self.ring
         if part != self._raw_part:

@@ -2,8 +2,9 @@
 
 Written: a value per half minute as the lamp logged it (integers, so that any reader gives them
 back bit for bit), the interval between beats four times a second, raw EEG where there is some, the
-hypnogram and the events as annotations. Read: beats from a signal of intervals, an ECG or a heart rate, in this order.
-Names of people are neither written nor read. The one file that knows edfio.
+hypnogram and the events as annotations. Read: beats from a signal of intervals, an ECG or a
+heart rate, in this order. Names of people are neither written nor read. The one file that knows
+edfio.
 """
 
 import warnings

@@ -93,7 +93,10 @@ def unpacked(firsts: list[int], parts: list[list[tuple[bytes, int]]]) -> list[np
     count = np.array([sum(n for _, n in part) for part in parts], int)
     order = np.argsort(-count, kind="stable")
     out = np.zeros((int(count.max(initial=0)) + 1, len(parts)), np.int32)
-    bits, starts, sizes, lane_at = bytearray(), [], [], []
+    bits = bytearray()
+    starts: list[int] = []
+    sizes: list[int] = []
+    lane_at: list[int] = []
     for lane in order:
         lane_at.append(len(starts))
         for payload, n in parts[lane]:

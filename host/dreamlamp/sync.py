@@ -106,11 +106,10 @@ async def _sync(link: Line, library: Path, progress: Progress, now, raw: bool) -
     for entry in await nights(link):
         fetch = Fetch(link, library, entry, clock, progress)
         results.append(await forgotten(fetch) or await fetch.run())
-        if raw and entry.flags & wire.ENTRY_RAW and not entry.open:
-            if results[-1].state in ("complete", "kept"):
-                slow.append((results[-1], RawFetch(link, library, entry, clock, progress)))
-    for result, fetch in slow:
-        result.raw_bytes = (await fetch.run()).fetched
+        if entry.flags & wire.ENTRY_RAW and results[-1].state in ("complete", "kept"):
+            slow.append((results[-1], RawFetch(link, library, entry, clock, progress)))
+    for result, later in slow if raw else ():
+        result.raw_bytes = (await later.run()).fetched
     return results
 
 

@@ -1,16 +1,14 @@
 """Raw sectors decoded side by side are those that the lamp's own file decodes."""
 
 import io
-import struct
 import sys
-import time
 from array import array
 from pathlib import Path
 
 import numpy as np
 import pytest
 from dreamlamp import rawsignal
-from lamp import rice, wire
+from lamp import wire
 from lamp.rawlog import RawLog
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -25,7 +25,7 @@ from .common import as_json, show_json, where
 @click.option("--port", metavar="PORT", help="By its cable: a serial device, or pyserial's URL.")
 @click.option("--watch", is_flag=True, help="Stay, and sync whenever the lamp is near.")
 @click.option("--raw/--no-raw", default=True, show_default=True,
-              help="Also fetch raw EEG, where the lamp keeps it: a minute or two a night.")
+              help="Also fetch raw EEG, a minute or so a night.")  # fmt: skip
 @click.option("--every", type=click.FloatRange(0, min_open=True), metavar="MIN", default=15,
               show_default=True, help="With --watch: minutes between syncs.")  # fmt: skip
 @where
