@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "night": "asyncio array struct wire compat dawn diary eeg heart mind nightlog "
     "rawlog server wake",
     "rawlog": "hashlib wire compat nightlog raw",
-    "raw": "struct rice wire compat ring",
+    "raw": "rice wire compat ring",
     "board": "wire compat drivers checkup sys bluetooth machine esp32 gc time asyncio settings "
     "console",
     "console": "asyncio select sys drivers compat",

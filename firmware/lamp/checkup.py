@@ -66,7 +66,8 @@ def system(lamp, night):
 def flash(log):
     ring = log.ring
     nights = unsynced = 0
-    for entry in log.entries():
+    for night in log.nights():
+        entry = log.entry(night)
         nights += 1
         unsynced += not entry[3] & (wire.ENTRY_SYNCED | wire.ENTRY_OPEN)
     files = os.statvfs("/")

@@ -451,21 +451,17 @@ def _ear(kit, rate_hz):
     return Heart(rate_hz)
 
 
-def _log(settings, flash):
-    """What keeps the night; an EEG kit's may keep raw samples, too."""
-    if settings.get("kit", 0) == wire.KIT_EEG:
-        from .rawlog import RawLog
-
-        return RawLog(flash, settings.get("raw", 0))
-    return NightLog(flash)
-
-
 async def run(board):
     """Keep watch for ever on the parts of `board` (DESIGN.md, Faces)."""
     settings, sensor, clock = board.settings, board.sensor, board.clock
     boot = (settings.get("boot", 0) + 1) & 0xFFFF
     settings.set("boot", boot)
-    log = _log(settings, board.flash)
+    if settings.get("kit", 0) == wire.KIT_EEG:
+        from .rawlog import RawLog
+
+        log = RawLog(board.flash, settings.get("raw", 0))
+    else:
+        log = NightLog(board.flash)
     night = Night(log, settings, sensor.rate_hz, boot, board.reset_cause, board.safe)
     unix_s = clock.unix_s()
     if unix_s:  # it outlived a reset, not the power

@@ -374,15 +374,10 @@ class NightLog:
         self._hashed += size
 
     def digest(self, night):
-        """(length, SHA-256) of the bytes of a night."""
+        """(length, SHA-256) of the bytes of a night; of none the length is 0."""
         while not self.hash_on(night):
             pass
         return self._digest[1:]
-
-    def entries(self):
-        """Yield the `entry` of each night, oldest first."""
-        for night in self.nights():
-            yield self.entry(night)
 
     def nights(self):
         """The ids of all nights, oldest first."""
@@ -425,12 +420,8 @@ class NightLog:
         self._digest, self._hashing = _NO_DIGEST, 0
         return self.ring.drop(night)
 
-    def has(self, night):
-        """Whether there are bytes of that night."""
-        return self.ring.find(night, 0) >= 0
-
     def _is(self, night, sha):
-        if night == self.open_id or not self.has(night):
+        if night == self.open_id or self.ring.find(night, 0) < 0:
             return False
         return self.digest(night)[1] == bytes(sha)
 

@@ -7,8 +7,6 @@ in a frame, two to five seconds; after it a new sector is begun. Lost samples ar
 keeps its place in time. Knows no chip, and nothing of what happens to a sector later.
 """
 
-import struct
-
 from . import rice, wire
 from .compat import const
 from .ring import HEADER_SIZE, RAW, seal
@@ -17,6 +15,12 @@ _EPOCH = const(3750)  # samples
 _LEAST = const(64)  # bytes of a sector that are worth a frame
 _HEAD = const(6)  # of a RAW_MORE: type, length, RAW_MORE_LAYOUT
 _FIRST = const(11)  # RAW_FIRST_LAYOUT
+
+
+def _little(out, at, value, n):
+    """`value` in `n` bytes at `at`; a layout's text would cost every kit its memory."""
+    for i in range(n):
+        out[at + i] = value >> 8 * i & 255
 
 
 class Pen:
@@ -37,7 +41,7 @@ class Pen:
 
     def begin(self, night, epoch):
         """A stretch of the night begins, with this epoch."""
-        self.flush()
+        self.settle()
         if night != self._night:
             self._night = night
             head = self._log.ring.last(night | RAW)[1]
@@ -49,7 +53,7 @@ class Pen:
     def keep(self, index, buf, n, marks, lost):
         """Keep `n` samples of epoch `index`; `marks` and `lost` as a sensor gives them."""
         if marks or lost:
-            self.flush()
+            self.settle()
             self._joined = False
             self._at += lost
             if marks & (wire.M_LOST | wire.M_FAULT):  # for how long, nobody counted
@@ -66,13 +70,14 @@ class Pen:
             self._at += j - i
             i = j
             if self._joined and i < n:
-                self.flush()
+                self.settle()
 
-    def flush(self):
+    def settle(self):
         """Write down the samples that wait."""
         if self._n:
             frame = self._frame
-            struct.pack_into(wire.RAW_MORE_LAYOUT, frame, 2, self._at - self._n & 0xFFFF, self._n)
+            _little(frame, 2, self._at - self._n, 2)  # RAW_MORE_LAYOUT
+            _little(frame, 4, self._n, 2)
             self._n = 0
             self._put(wire.RAW_MORE, (self._s[rice.BITS] + 7 >> 3) - 2)
             self._fresh()
@@ -88,7 +93,11 @@ class Pen:
                 return False
             self._ordinal += 1
             self._offset = HEADER_SIZE
-        struct.pack_into(wire.RAW_FIRST_LAYOUT, self._frame, 2, index, self._at, self._cut, sample)
+        frame = self._frame
+        _little(frame, 2, index, 2)  # RAW_FIRST_LAYOUT
+        _little(frame, 4, self._at, 4)
+        frame[8] = self._cut
+        _little(frame, 9, sample, 4)
         self._joined = True
         self._put(wire.RAW_FIRST, _FIRST)
         self._fresh()

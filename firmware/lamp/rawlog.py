@@ -47,7 +47,7 @@ class RawLog(NightLog):
     def append(self, kind, payload, n):
         pen = self.pen
         if pen and kind == wire.END:
-            pen.flush()
+            pen.settle()
         done = NightLog.append(self, kind, payload, n)
         if pen and (kind == wire.NIGHT or kind == wire.BOOT):
             pen.begin(self.open_id, self.next_epoch)
@@ -120,11 +120,6 @@ class RawLog(NightLog):
             self._raw_part, self._raw_sha = -1, None
         return self._raw_n
 
-    def has(self, night):
-        if night & _RAW:
-            return self._look(night) > 0
-        return NightLog.has(self, night)
-
     def entry(self, night):
         if not night & _RAW:
             entry = NightLog.entry(self, night)
@@ -159,6 +154,8 @@ class RawLog(NightLog):
         if not night & _RAW:
             return NightLog.hash_on(self, night)
         n = self._look(night) * self._size
+        if not n:
+            return True
         if self._raw_sha is None:
             self._raw_sha, self._raw_hashed, self._raw_digest = hashlib.sha256(), 0, b""
         for _ in range(_AT_ONCE * self._size // _PAGE):
@@ -175,7 +172,7 @@ class RawLog(NightLog):
             return NightLog.digest(self, night)
         while not self.hash_on(night):
             pass
-        return self._raw_hashed, self._raw_digest
+        return (self._raw_hashed, self._raw_digest) if self._look(night) else (0, b"")
 
     def mark_synced(self, night, sha):
         """A host holds it; of raw samples, one that does is enough: there is no room for more."""

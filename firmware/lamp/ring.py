@@ -187,7 +187,7 @@ class Ring:
                 night = head[2] & _NIGHT
                 self.owner[sector] = night
                 self.newest = max(self.newest, night & _ID)
-                if head[3] == 0 and night < RAW:
+                if head[3] == 0:
                     alive[night] = self._marks(sector)
         for sector, night in enumerate(self.owner):
             marks = alive.get(night & _ID, -1)

@@ -344,11 +344,10 @@ class Server:
 
     def digest(self, request):
         night = struct.unpack_from("<H", request, 2)[0]
-        if not self.log.has(night):
-            return -wire.NOT_FOUND
         if not self.log.hash_on(night):
             return -wire.LATER
-        return self.put("<I32s", *self.log.digest(night))
+        found = self.log.digest(night)
+        return self.put("<I32s", *found) if found[0] else -wire.NOT_FOUND
 
     def settled(self, request, then):
         """Do `then(night, sha)` to a closed night if the hash is its own."""

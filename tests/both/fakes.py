@@ -22,9 +22,6 @@ class Held:
     def nights(self):
         return sorted(self.held)
 
-    def has(self, night):
-        return night in self.held
-
     def entry(self, night):
         for entry in self.entries():
             if entry[0] == night:
@@ -36,6 +33,8 @@ class Held:
         return len(data)
 
     def digest(self, night):
+        if night not in self.held:
+            return 0, b""
         return len(self.held[night]), hashlib.sha256(self.held[night]).digest()
 
     def delete(self, night, sha):

@@ -142,7 +142,7 @@ def test_what_a_host_holds_the_lamp_gives_up_and_asks_nobody_again(tmp_path):
     unit = Unit().sleep(2)
     result = fetch(unit, tmp_path)[0]
     assert result.raw_bytes == (tmp_path / "3F2A-00001.raw").stat().st_size > 4096
-    assert not unit.log.has(1 | wire.RAW)
+    assert not unit.log.entry(1 | wire.RAW)
     again = fetch(unit, tmp_path)[0]
     assert again.state == "kept" and not again.raw_bytes
 
