@@ -459,7 +459,7 @@ async def run(board):
     if settings.get("kit", 0) == wire.KIT_EEG:
         from .rawlog import RawLog
 
-        log = RawLog(board.flash, settings.get("raw", 0))
+        log: NightLog = RawLog(board.flash, settings.get("raw", 0))
     else:
         log = NightLog(board.flash)
     night = Night(log, settings, sensor.rate_hz, boot, board.reset_cause, board.safe)
