@@ -409,11 +409,12 @@ class RawFetch(Fetch):
 
 def bad_bytes(data: bytes, night: int) -> int:
     """Bytes that belong to no frame with a right CRC (flash rots; the hash only says as sent)."""
+    seed = binascii.crc32(struct.pack("<H", night))
     at = bad = 0
     while at < len(data):
         end = at + 2 + data[at + 1] if at + 2 <= len(data) else len(data)
         crc = data[end : end + 4]
-        if binascii.crc32(data[at:end], night).to_bytes(4, "little") == crc:
+        if binascii.crc32(data[at:end], seed).to_bytes(4, "little") == crc:
             at = end + 4
         else:
             at, bad = at + 1, bad + 1
