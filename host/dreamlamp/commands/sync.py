@@ -46,7 +46,7 @@ def sync(lamp: str | None, pair: bool, port: str | None, watch: bool, raw: bool,
         raise click.UsageError("pair first, then watch")
     held = library.Library(folder)
     if watch:
-        asyncio.run(stay(lambda: connect(lamp, False, port), held, every, as_json))
+        asyncio.run(stay(lambda: connect(lamp, False, port), held, every, as_json, raw))
         return
     with terminal.bars({}) as told:
 
@@ -87,7 +87,9 @@ def figures(r: syncing.Result) -> dict:
     return {"night": r.night, "state": r.state, "file": str(r.path)}
 
 
-async def stay(connect, held: library.Library, every_min: float, as_json: bool) -> None:
+async def stay(
+    connect, held: library.Library, every_min: float, as_json: bool, raw: bool = True
+) -> None:
     """Watch until Ctrl-C or SIGTERM; a line for all that changes."""
     from ..watch import Watch
 
@@ -120,6 +122,6 @@ async def stay(connect, held: library.Library, every_min: float, as_json: bool) 
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     said(f"watching; nights go to {held.folder}. Ctrl-C ends it.")
     try:
-        await Watch(connect, held.folder, results, said, every_s=every_min * 60).run()
+        await Watch(connect, held.folder, results, said, every_s=every_min * 60, raw=raw).run()
     except asyncio.CancelledError:
         said(f"ended; {len(fetched)} nights fetched whole. What was under way goes on next time.")
