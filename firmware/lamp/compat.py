@@ -30,9 +30,10 @@ except ImportError:  # CPython
 CPYTHON = isinstance(micropython, type)
 MYPY = False  # the type checker takes it for true
 if MYPY:
+    from typing import Any
     from typing import Any as ptr8
     from typing import Any as ptr16
     from typing import Any as ptr32
     from typing import Any as uint
-else:  # viper's type names, so that an annotated function also runs under CPython
-    ptr8 = ptr16 = ptr32 = uint = None
+else:  # type names, so that what is annotated also runs
+    Any = ptr8 = ptr16 = ptr32 = uint = None

@@ -22,6 +22,8 @@ KIT = ("?", "heart", "eeg")
 
 RAW = ("off", "night", "fine")
 
+STATE = ("idle", "recording", "safe mode")
+
 MODE = ("off", "observe", "act")
 
 STAGE = {0: "W", 1: "N1", 2: "N2", 3: "N3", 5: "R", 9: "unscored"}

@@ -7,29 +7,27 @@ board is handed in, and time comes with the samples.
 """
 
 import asyncio
-import struct
 from array import array
 
 from . import wire
+from .asked import FRESH_S, Asked
 from .compat import const
 from .diary import Diary
 from .mind import DEFAULTS, Mind
 from .nightlog import NightLog
 from .server import Server
-from .wake import NO_MORE
 
 _EPOCH_MS = const(30_000)
 _WEAR_EPOCHS = const(20)  # ten minutes of wear begin a night without the button
 _UNWORN_EPOCHS = const(120)  # an hour without a finger ends it
 _NIGHT_EPOCHS = const(240)  # two hours: less teaches nothing and earns no right to act
-_FRESH_S = const(6 * 3600)  # a night begun sooner after another has the same rescues and light
 _POWER_ON = const(1)  # reset cause: nobody knows for how long the lamp was off
 _RETURN_EPOCHS = const(2)  # whose night was cut has the finger on when power comes back
-_HOUR_S = const(3600)
-_POLL_MS = const(100)  # the FIFO holds 640 ms; an erase, an epoch, a digest come on top
+_POLL_MS = const(100)  # the FIFO holds 640 ms; what other tasks do at a time comes on top
+_TICKS = const(0x3FFFFFFF)
 
 
-class Night:
+class Night(Asked):
     """Idle, or recording a night.
 
     `settings` has get(key, default) and set(key, value); `boot` counts power-ups, `cause` is the
@@ -61,7 +59,7 @@ class Night:
         self.unworn_epochs = 0
         self.lost = 0  # samples missing from this epoch
         self.examine = None  # the board's checkup, for the server
-        self.ended_s = -_FRESH_S if cause == _POWER_ON else 0  # a reset is no new evening
+        self.ended_s = -FRESH_S if cause == _POWER_ON else 0  # a reset is no new evening
         self.lit_s = self.ended_s  # when light was last asked for while no night was recorded
         self.rested = True  # the finger was off since the button ended a night
         self.given_up = 0  # unsynced nights that had to make room
@@ -89,6 +87,8 @@ class Night:
         self.lost += lost
         if marks & wire.M_FAULT:
             self.epoch.flags |= wire.F_FAULT
+        if now_s < self.due_s:
+            self.log.prepare()  # no epoch is to be closed: the harmless moment for an erase
         while now_s >= self.due_s:
             self._close_epoch()
 
@@ -130,7 +130,6 @@ class Night:
         elif self.doubted and self.unworn_epochs >= _RETURN_EPOCHS:
             self.end(wire.END_LOST)
         self._note_hour()
-        self.log.prepare()  # the FIFO was just emptied: the harmless moment for an erase
 
     def _remember(self, epoch):
         """Keep what a host may ask for while the next epoch is measured."""
@@ -189,10 +188,11 @@ class Night:
             self.diary.begin_ppg()
 
     def _freshen(self, light=True):
-        """Whatever night this is, it is another: with rescues and (`light`) light of its own."""
-        if self.now_s - self.ended_s >= _FRESH_S:
-            for key in ("rescues", "spent")[: 1 + light]:
-                if self.settings.get(key, 0):
+        """Whatever night this is, it is another evening's: with rescues and (`light`) light of its
+        own, and to be learned from once."""
+        if self.now_s - self.ended_s >= FRESH_S:
+            for key in ("rescues", "learned", "spent")[: 2 + light]:
+                if self.settings.get(key, DEFAULTS.get(key, 1)):
                     self.settings.set(key, 0)
 
     def _stretch(self, kind):
@@ -201,7 +201,8 @@ class Night:
         self.heart = None  # there is not room for two
         self.heart = _ear(self.kit, self.rate_hz)
         self._new_mind()
-        self.epoch.clear(self.log.next_epoch)
+        self.first = self.log.next_epoch  # what came before it, this mind did not see
+        self.epoch.clear(self.first)
         self.worn_epochs = self.unworn_epochs = self.lost = self.seen = 0
         self.diary.end_ppg()
         self.due_s = self.now_s + wire.EPOCH_S
@@ -230,8 +231,9 @@ class Night:
         self.mind.wake.ramp, self.mind.wake.person = ramp, self.dawn
 
     def end(self, reason):
-        """Close the night and learn from it."""
+        """Learn from the night and close it: in this order, for the mind dies with the power."""
         self.mind.wake.cut()
+        self._learn()
         if self.dawn and reason == wire.END_BUTTON:
             self.dawn.off()  # who presses it is up
             self._keep_dawn()
@@ -241,9 +243,15 @@ class Night:
         self.worn_epochs = self.unworn_epochs = 0
         self.rested = reason in (wire.END_UNWORN, wire.END_LOST, wire.END_USB)
         self.ended_s = self.now_s
-        if self.epoch.index >= _NIGHT_EPOCHS and self.kit == wire.KIT_HEART:
-            self.settings.set("baseline", self.mind.learn())
-            self.settings.set("nights", min(self.settings.get("nights", 0) + 1, 255))
+
+    def _learn(self):
+        """Once an evening. A cut between the writes may cost a night's count, never add one."""
+        settings = self.settings
+        long_enough = self.epoch.index - self.first >= _NIGHT_EPOCHS
+        if long_enough and not settings.get("learned", 1):
+            settings.set("baseline", self.mind.learn())
+            if settings.set("learned", 1):
+                settings.set("nights", min(self.mind.born["nights"] + 1, 255))
 
     def plug(self, usb):
         """USB is in, or out again; True if that changed what an EEG kit may do.
@@ -258,186 +266,6 @@ class Night:
             self._event(wire.USB_IN)
             self.end(wire.END_USB)
         return True
-
-    # --- what a host may ask for --------------------------------------------------------------
-
-    @property
-    def mode(self):
-        return self.mind.born["mode"]
-
-    @property
-    def level(self):
-        """The light now, CIE L* x100."""
-        return self.mind.wake.level()
-
-    def setting(self, key):
-        """A setting that a host may read: as it will be in the next night."""
-        return self.settings.get(key, DEFAULTS.get(key, 0))
-
-    def set(self, key, value):
-        """Change a setting, from the next night on; False if it cannot be kept."""
-        return self.settings.set(key, value)
-
-    def set_mode(self, mode):
-        """Off, observe or act, at once; return 0, why not (wire.WHY_*), or -1: it could not be
-        kept, and the night stays dark."""
-        policy = self.settings.get("consent", 0)
-        if mode == wire.ACT and policy & ~wire.POLICY_THIRD != wire.POLICY:
-            return wire.WHY_CONSENT
-        if mode != self.mode:
-            if not self.settings.set("mode", mode):
-                self.mind.wake.off(self.now_s)
-                return -1
-            self._judge_anew()
-        return 0
-
-    def agree(self, record):
-        """Keep a consent (wire.KEY_CONSENT), or end it with zeros.
-
-        Returns 0, why not (wire.WHY_*), or -1: it could not be kept, and the night stays dark.
-        """
-        policy = record[0]
-        if policy and policy & ~wire.POLICY_THIRD != wire.POLICY:
-            return wire.WHY_CONSENT
-        kept = self.settings.set("consent", policy)  # first: a withdrawal counts whatever follows
-        if not policy and self.mode == wire.ACT:
-            self.settings.set("mode", wire.OBSERVE)
-        self.settings.set("consented", bytes(record))
-        self._judge_anew()
-        if kept:
-            return 0
-        self.mind.wake.off(self.now_s)
-        return -1
-
-    def _judge_anew(self):
-        """Dark first; then a new stretch of the night, and the log says so."""
-        before = self.mode
-        self.mind.wake.cut()
-        if self.state == wire.RECORDING:
-            self._stretch(wire.BOOT)
-        else:
-            self._new_mind()
-        if self.mode != before:
-            self._event(wire.MODE_SET, self.mode, self.mind.born["consent"])
-
-    def shine(self, level, minutes=0):
-        """Light that somebody asks for; return 0 or why not (wire.WHY_*)."""
-        idle = self.state != wire.RECORDING
-        if idle and not self.mind.wake.active():
-            self._freshen(self.now_s - self.lit_s >= _FRESH_S)
-            self._new_mind()
-        why = self.mind.wake.shine(level, minutes)
-        self._keep_account()
-        if not why:
-            self.lit_s = self.now_s if idle else self.lit_s
-            self._event(wire.LIGHT_ASKED, level, minutes)
-        return why
-
-    def set_dawn(self, plan):
-        """Keep another plan of dawns (wire.KEY_DAWN)."""
-        self.settings.set("dawn", plan or None)
-        self._plan_dawn()
-
-    def _plan_dawn(self):
-        """Heed the plan that is kept. Most lamps have none, and spare the memory."""
-        plan = self.settings.get("dawn", b"")
-        if plan and not self.dawn:
-            from .dawn import Dawn
-
-            self.dawn = Dawn()
-            self.dawn.done = struct.unpack("<I", self.settings.get("dawned", bytes(4)))[0]
-        if self.dawn:
-            self.dawn.take(plan, self.now_s)
-            if self.told and not self.dawn.zero:
-                self.dawn.clock(self.told[0], self.told[1])
-        self.mind.wake.person = self.dawn
-
-    def darken(self):
-        """Something died: whatever light there was does not come back tonight."""
-        if self.mind.wake.active():
-            self.lamp_off()
-
-    def lamp_off(self):
-        """Dark now, and for the rest of the night."""
-        self.mind.wake.off(self.now_s)
-        self._keep_dawn()
-        self._keep_account()
-        self._event(wire.LIGHT_OFF, c=wire.WHY_BUTTON)
-
-    def press(self):
-        """The button while the lamp shines: a dawn is put off, any other light is over."""
-        again_s = self.mind.wake.press(self.now_s)
-        if again_s < 0:
-            self.lamp_off()
-        else:
-            self._event(wire.DAWN, 0, again_s, wire.WHY_BUTTON)
-
-    def withdraw(self, forget=False):
-        """The press that ended a light for tonight lasts: never again, until asked again.
-
-        `forget`: the lamp forgets its hosts; who comes next has consented to nothing.
-        """
-        if (forget or self.mind.wake.rescues == NO_MORE) and self.settings.get("consent", 0):
-            self.agree(bytes(5))
-
-    def _keep_dawn(self):
-        """A dawn that was called off does not come back after a reset."""
-        if self.dawn and self.dawn.done:
-            done = struct.pack("<I", self.dawn.done)
-            if self.settings.get("dawned", b"") != done:
-                self.settings.set("dawned", done)
-
-    def _keep_account(self):
-        """Rescues and light spent tonight outlive a reset; what cannot be kept is not spent."""
-        self._keep("rescues", self.mind.wake.rescues)
-        self._keep("spent", self.mind.wake.spent)
-
-    def _keep(self, key, value):
-        born = self.mind.born
-        if value != born[key]:
-            born[key] = value
-            if not self.settings.set(key, value):
-                self.mind.wake.off(self.now_s)
-
-    def sync_began(self):
-        """A host fetches: the open night says so, for whoever asks later who was there."""
-        self._event(wire.SYNC_BEGAN)
-
-    def clock_set(self, unix_s, offset_min):
-        """A host said what time it is: date the open night, or the newest one.
-
-        An open night that was gone on with although it was cut hours ago is another's: it is
-        closed, and a new one begins. Once it was found to be tonight's, no later clock parts it.
-        """
-        self.told = self.now_s, unix_s, offset_min
-        zero_s = unix_s - self.now_s
-        self.hour, self.past_s = zero_s // _HOUR_S, zero_s % _HOUR_S  # divmod's are heap objects
-        if self.settings.get("utc_min") != offset_min:
-            self.settings.set("utc_min", offset_min)
-        if self.dawn:
-            self.dawn.clock(self.now_s, unix_s)
-        night, hour = struct.unpack("<HI", self.settings.get("seen", bytes(6)))
-        away = self.hour - hour
-        if not self.ended_s and night == self.log.newest and away * _HOUR_S > _FRESH_S:
-            self.ended_s = -_FRESH_S
-        if self.resumed and self.resumed == self.log.open_id:
-            if night == self.resumed and away * _HOUR_S > _FRESH_S:
-                self.end(wire.END_LOST)
-                self.ended_s = self.now_s - _FRESH_S
-                if not self.unworn_epochs:
-                    self.begin()
-                return
-            if night == self.resumed and away >= 0:
-                self.resumed = 0
-        self.diary.clock(self.boot, *self.told)
-
-    def _note_hour(self):
-        """Keep the hour in which the night was last known to go on, if a host told the time."""
-        if self.told and self.state == wire.RECORDING:
-            hour = self.hour + (self.past_s + self.now_s) // _HOUR_S
-            if hour != self.seen:
-                self.seen = hour
-                self.settings.set("seen", struct.pack("<HI", self.log.open_id, hour))
 
 
 def _ear(kit, rate_hz):
@@ -476,6 +304,7 @@ async def run(board):
     buf = array("i", [0] * 32)
     sensor.wake()
     while True:
+        read_ms = clock.now_ms()
         if night.plug(board.power.usb_present()):
             if night.plugged:
                 sensor.sleep()
@@ -495,7 +324,8 @@ async def run(board):
         elif board.button.taken():
             night.button()
         board.watchdog.feed()
-        await asyncio.sleep_ms(_POLL_MS)
+        spent_ms = clock.now_ms() - read_ms & _TICKS
+        await asyncio.sleep_ms(max(0, _POLL_MS - spent_ms))
 
 
 async def shine(board, night):

@@ -129,9 +129,9 @@ class RawLog(NightLog):
         n = self._look(night)
         return (night, n * self._size, 0, 0, 0, 0) if n else None
 
-    def read(self, night, offset, buf):
+    def read(self, night, offset, buf, cursor):
         if not night & _RAW:
-            return NightLog.read(self, night, offset, buf)
+            return NightLog.read(self, night, offset, buf, cursor)
         part, at = offset // self._size, offset % self._size
         if (night != self._raw and not self._look(night)) or part >= self._raw_n:
             return 0
@@ -160,7 +160,7 @@ class RawLog(NightLog):
             self._raw_sha, self._raw_hashed, self._raw_digest = hashlib.sha256(), 0, b""
         for _ in range(_AT_ONCE * self._size // _PAGE):
             if self._raw_hashed < n:
-                self.read(night, self._raw_hashed, self._page)
+                self.read(night, self._raw_hashed, self._page, None)
                 self._raw_sha.update(self._page)
                 self._raw_hashed += _PAGE
         if self._raw_hashed == n and not self._raw_digest:

@@ -10,10 +10,11 @@ import struct
 from . import VERSION, wire
 from .bonds import SLOTS, Bonds
 from .compat import const
+from .nightlog import Cursor
 
 _ROOM = const(244)
 _HEAD = const(3)  # opcode, tag, status
-_PAGE = const(4)  # entries of one answer
+_PAGE = const(2)  # entries of one answer
 _YEAR_2024 = 1704067200  # an earlier clock is a host without one
 _OFFSET_MAX_MIN = const(14 * 60)  # Kiribati
 # key: setting, layout, least, most
@@ -89,7 +90,8 @@ class Server:
 
     def gone(self):
         """The peer is another, or none: forget what was its."""
-        self.reading = self.at = self.end = self.pulled = self.length = 0
+        self.reading = self.at = self.end = self.length = 0
+        self.cursor = Cursor()
         self.bonds.held = None
         self.last = None
         self.last_n = 0
@@ -248,7 +250,7 @@ class Server:
         elif key == wire.KEY_PERMIT and n in (1, 6) and value[0] < SLOTS:
             if value[0] == self.own():  # nobody locks himself out
                 return -wire.BAD_REQUEST
-            why = self.bonds.permit(value[0], bytes(value[1:]) or None)
+            why = 0 if self.bonds.permit(value[0], bytes(value[1:])) else -1
         else:
             return -wire.BAD_REQUEST
         if why:
@@ -313,34 +315,27 @@ class Server:
         if night != self.reading or offset != self.end:
             self.reading, self.at = night, offset
         self.end = offset + credit
-        self.pulled = 0
 
     def stop(self, _):
-        self.reading = self.at = self.end = self.pulled = 0
+        self.reading = self.at = self.end = 0
 
     def pull(self, buf):
-        """Fill `buf` with the next bytes for `data`, as far as credit goes; 0: none."""
+        """Fill `buf` with the next bytes for `data`, as far as credit goes; 0: none, -1: soon."""
         left = self.end - self.at
         if left <= 0:
             return 0
         room = min(left, len(buf) - wire.DATA_HEADER_SIZE)
         into = memoryview(buf)[wire.DATA_HEADER_SIZE : wire.DATA_HEADER_SIZE + room]
         try:
-            n = self.log.read(self.reading, self.at, into)
+            n = self.log.read(self.reading, self.at, into, self.cursor)
         except Exception:  # a fault of the flash ends the stream, not the radio
             n = 0
-        if not n:
-            self.end = self.at  # the night has no more; so far
-            return 0
+        if n <= 0:
+            self.end = self.at if not n else self.end  # the night has no more; so far
+            return n
         struct.pack_into(wire.DATA_HEADER, buf, 0, self.at)
         self.at += n
-        self.pulled = n
         return wire.DATA_HEADER_SIZE + n
-
-    def unpull(self):
-        """The radio had no buffer for the last bytes: they come again."""
-        self.at -= self.pulled
-        self.pulled = 0
 
     def digest(self, request):
         night = struct.unpack_from("<H", request, 2)[0]

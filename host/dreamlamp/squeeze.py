@@ -10,6 +10,7 @@ import ast
 import re
 import struct
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from . import merge, shortnames
@@ -73,6 +74,7 @@ def squeeze(sources: dict[str, str]) -> Squeezed:
     modules = {dotted: modules[dotted] for dotted in _reached(modules)}
     merger = merge.Merger({dotted: module.tree for dotted, module in modules.items()})
     trees = merger.merged()
+    _flatten(trees.values())
     short = shortnames.choose(trees)
     names = {dotted.split(".")[-1]: _told(tree, short) for dotted, tree in trees.items()}
     kept = shortnames.keywords(trees.values())
@@ -273,6 +275,22 @@ def _shake(modules: dict[str, Module]) -> None:
                 said |= {alias.name for alias in node.names}
         for module in modules.values():
             module.tree = _Definitions(said).visit(module.tree)
+
+
+def _flatten(trees: Iterable[ast.Module]) -> None:
+    """Make one class of two where a class is the base of one other and nothing else."""
+    said: Counter[str] = Counter()
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.Name | ast.alias):
+            said[node.id if isinstance(node, ast.Name) else node.name] += 1
+    for tree in trees:
+        classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+        for child in classes.values():
+            asks = any(isinstance(n, ast.Name) and n.id == "super" for n in ast.walk(child))
+            match child.bases:
+                case [ast.Name(id=name)] if name in classes and said[name] == 1 and not asks:
+                    child.bases, child.body = [], classes[name].body + child.body
+                    tree.body.remove(classes[name])
 
 
 def _reached(modules: dict[str, Module]) -> list[str]:

@@ -107,13 +107,13 @@ def on_flash(folder: Path) -> dict[int, bytes]:
     """The nights as the lamp's own log reads them from its flash."""
     sys.path[:0] = [str(ROOT / "firmware" / "sim")]
     from flash import Flash, Sectors
-    from lamp.nightlog import NightLog
+    from lamp.nightlog import Cursor, NightLog
 
     log = NightLog(Sectors(Flash(io.BytesIO((folder / "flash.bin").read_bytes()))))
     found = {}
     for night, length, *_ in map(log.entry, log.nights()):
         raw = bytearray(length)
-        found[night] = bytes(raw[: log.read(night, 0, raw)])
+        found[night] = bytes(raw[: log.read(night, 0, raw, Cursor())])
     return found
 
 

@@ -27,7 +27,7 @@ class Held:
             if entry[0] == night:
                 return entry
 
-    def read(self, night, offset, buf):
+    def read(self, night, offset, buf, cursor):
         data = self.held[night][offset : offset + len(buf)]
         buf[: len(data)] = data
         return len(data)

@@ -11,7 +11,7 @@ def bytes_of(log, night):
     """The raw samples of a night as a host reads them, in windows of an odd size."""
     got, buf = b"", bytearray(247)
     while True:
-        n = log.read(night | wire.RAW, len(got), buf)
+        n = log.read(night | wire.RAW, len(got), buf, None)
         if not n:
             return got
         got += bytes(buf[:n])

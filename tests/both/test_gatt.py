@@ -111,7 +111,7 @@ class Server:
 
     def __init__(self):
         self.bonds, self.clock = Bonds(), self
-        self.left, self.pulled, self.peers = 0, 0, []
+        self.left, self.at, self.peers = 0, 0, []
 
     def now_s(self):
         return 5
@@ -127,11 +127,8 @@ class Server:
         n = min(self.left, len(buf))
         buf[:n] = bytes((self.left & 255,)) * n
         self.left -= n
-        self.pulled = n
+        self.at += n
         return n
-
-    def unpull(self):
-        self.left += self.pulled
 
 
 def connected(known=True, **settings):
@@ -166,8 +163,10 @@ def test_requests_are_answered_in_order_and_too_many_are_dropped():
     driver, radio, server = connected()
     for i in range(6):
         written(driver, radio, driver.control, bytes((1, i + 1)))
-    driver.burst(server)
-    assert radio.sent == [(4, bytes((1, i + 1))) for i in range(4)]
+    for answered in range(1, 5):  # one a burst: the sensor comes between
+        assert driver.burst(server) == 0
+        assert radio.sent == [(4, bytes((1, i + 1))) for i in range(answered)]
+    assert driver.burst(server) == -1
     assert server.peers[0] == (True, True, True)
 
 
@@ -175,13 +174,31 @@ def test_what_finds_no_buffer_is_sent_again():
     driver, radio, server = connected()
     server.left, radio.room = 250, 2
     assert driver.burst(server) > 0
-    assert [len(data) for _, data in radio.sent] == [100, 100] and server.left == 50
+    assert [len(data) for _, data in radio.sent] == [100, 100] and server.left == 0
     written(driver, radio, driver.control, b"\x01\x09")
     assert driver.burst(server) > 0
     radio.room = 9
     driver.burst(server)
     assert radio.sent[2] == (4, b"\x01\x09") and len(radio.sent[3][1]) == 50
     assert driver.burst(server) == -1
+
+
+def test_what_waits_for_a_buffer_goes_with_its_stream():
+    driver, radio, server = connected()
+    server.left, radio.room = 250, 0
+    assert driver.burst(server) > 0 and server.at == 100
+    server.at, radio.room = 0, 9  # another READ: the request below moved it
+    handle = server.handle
+
+    def moved(request, peer):
+        server.at = 700
+        return handle(request, peer)
+
+    server.handle = moved
+    written(driver, radio, driver.control, b"\x04\x09")
+    driver.burst(server)
+    server.left = 0
+    assert driver.burst(server) == -1 and radio.sent == [(4, b"\x04\x09")]
 
 
 def test_another_central_finds_nothing_of_the_last_one():

@@ -2,6 +2,7 @@
 
 import hashlib
 
+from lamp.nightlog import Cursor
 from test_nightlog import begin, boot, chip, write
 
 
@@ -37,6 +38,6 @@ def test_what_is_written_while_a_hash_is_made_is_in_it():
     while not log.hash_on(night):
         pass
     whole = bytearray(4000)
-    n = log.read(night, 0, whole)
+    n = log.read(night, 0, whole, Cursor())
     assert log.digest(night) == (n, hashlib.sha256(bytes(whole[:n])).digest())
     assert log.entry(night)[1] == n and log.entry(night + 1) is None

@@ -6,6 +6,7 @@ import struct
 
 from fakes import Memory
 from lamp import nightlog, wire
+from lamp.nightlog import Cursor
 from sim.flash import Flash, Sectors
 
 SIZE = 1024  # small sectors: the same code, sooner at every border
@@ -49,7 +50,7 @@ def test_a_frame_is_the_one_of_wire():
     night = begin(log)
     write(log, 1)
     buf = bytearray(400)
-    n = log.read(night, 0, buf)
+    n = log.read(night, 0, buf, Cursor())
     at = 6 + buf[1]
     body = bytes(buf[at : n - 4])
     assert body == bytes([wire.EPOCH, 51]) + bytes(payload(0))
@@ -62,11 +63,11 @@ def test_a_night_is_read_in_windows_of_any_size():
     night = begin(log)
     write(log, 40)
     whole = bytearray(2500)
-    total = log.read(night, 0, whole)
+    total = log.read(night, 0, whole, Cursor())
     for window in (1, 7, 244, 1000):
-        buf, got = bytearray(window), b""
+        buf, got, cursor = bytearray(window), b"", Cursor()
         while True:
-            n = log.read(night, len(got), buf)
+            n = log.read(night, len(got), buf, cursor)
             if n == 0:
                 break
             got += bytes(buf[:n])
@@ -75,8 +76,34 @@ def test_a_night_is_read_in_windows_of_any_size():
         assert got == bytes(whole[: len(got)])
     assert log.digest(night) == (total, hashlib.sha256(bytes(whole[:total])).digest())
     buf = bytearray(100)
-    assert log.read(night, 1234, buf) == 100 and bytes(buf) == bytes(whole[1234:1334])
-    assert log.read(night + 1, 0, buf) == 0
+    cursor = Cursor()
+    assert log.read(night, 1234, buf, cursor) == -1, "the way there takes another call"
+    assert log.read(night, 1234, buf, cursor) == 100 and bytes(buf) == bytes(whole[1234:1334])
+    assert log.read(night + 1, 0, buf, Cursor()) == 0
+
+
+def test_the_way_to_a_far_place_is_walked_a_sector_at_a_time():
+    log = boot(chip(8))
+    night = begin(log)
+    write(log, 100)
+    whole = bytearray(6000)
+    total = log.read(night, 0, whole, Cursor())
+    assert total > 4 * SIZE
+    buf, cursor = bytearray(50), Cursor()
+    flash, reads = log.ring.flash, []
+    read = flash.read
+
+    def counted(*where):
+        reads[-1] += 1
+        read(*where)
+
+    flash.read = counted
+    n = -1
+    while n < 0:
+        reads.append(0)
+        n = log.read(night, total - 300, buf, cursor)
+    assert n == 50 and bytes(buf) == bytes(whole[total - 300 : total - 250])
+    assert len(reads) > 3 and max(reads) < 2 * SIZE // 56
 
 
 def test_a_reset_goes_on_in_the_same_night():

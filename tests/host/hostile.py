@@ -36,7 +36,7 @@ class Target:
     def __init__(self) -> None:
         self.log, self.night, self.settings = Log(), Night(), Settings()
         self.clock = Clock()
-        self.settings.set("bond0", b"\x00OWNER!" + bytes([3]) + b"ourtheirs")
+        self.settings.set("bond0", b"\x00OWNER!" + bytes((3, 0)) + b"ourtheirs")
         self.server = server.Server(self.log, self.night, self.settings, self.clock)
 
     def state(self) -> tuple:
@@ -47,8 +47,7 @@ class Target:
 
     def companion(self) -> "Target":
         """The same, on the radio a companion who is permitted nothing any more."""
-        self.settings.set("bond1", b"\x00GUEST!" + bytes([3]) + b"ourtheirs")
-        self.settings.set("guest1", bytes(5))
+        self.settings.set("bond1", b"\x00GUEST!" + bytes((3, 5)) + bytes(5) + b"ourtheirs")
         self.server.bonds.current = b"\x00GUEST!"
         return self
 
@@ -65,10 +64,8 @@ class Target:
         return answer[2]
 
     def drain(self, most: int = 40) -> None:
-        """Pull what was granted, with a buffer now and then too small."""
+        """Pull what was granted."""
         buf = bytearray(64)
-        for i in range(most):
+        for _ in range(most):
             if not self.server.pull(buf):
                 return
-            if i % 7 == 3:
-                self.server.unpull()

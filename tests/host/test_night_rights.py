@@ -7,6 +7,7 @@ import pytest
 from dreamlamp import nights, replay
 from lamp import night as story
 from lamp import wire
+from lamp.nightlog import Cursor
 from lamp.wake import NO_MORE
 from test_night_story import Lamp
 
@@ -228,7 +229,7 @@ def test_a_lamp_without_a_plan_does_not_load_the_dawn():
 
 def replayed(lamp, number=1):
     raw = bytearray(200_000)
-    n = lamp.log.read(number, 0, memoryview(raw))
+    n = lamp.log.read(number, 0, memoryview(raw), Cursor())
     return replay.replay(nights.decode(bytes(raw[:n]), number))
 
 

@@ -83,6 +83,8 @@ class Wire:
     def _flow(self):
         buf = bytearray(244)
         while n := self.server.pull(buf):
+            if n < 0:
+                continue
             at = int.from_bytes(buf[:4], "little")
             if self.breaks and self.server.reading & wire.RAW and at > self.breaks:
                 raise LinkLost("out of reach")

@@ -118,6 +118,30 @@ def main():
     assert lamp_run(files, tmp_path) == "(6, (3,), 7)"
 
 
+def test_a_class_that_is_only_the_base_of_one_other_becomes_part_of_it(tmp_path):
+    files = squeezed(
+        asked="""
+class Asked:
+    def tell(self):
+        return self.first + self.more()
+    def more(self):
+        return 1
+""",
+        main="""
+from .asked import Asked
+class Night(Asked):
+    def __init__(self):
+        self.first = 40
+    def more(self):
+        return 2
+def main():
+    return Night().tell()
+""",
+    )
+    assert files["main.py"].count("class ") == 1
+    assert lamp_run(files, tmp_path) == "42"
+
+
 def test_constants_become_literals_and_are_gone_with_whatever_nobody_uses(tmp_path):
     files = squeezed(
         compat="CPYTHON = True\ndef const(x): return x\n",

@@ -52,9 +52,7 @@ class Line:
     def flow(self) -> None:
         buf = bytearray(ROOM)
         while n := self.target.server.pull(buf):
-            if self.chance.random() < 0.1:
-                self.target.server.unpull()
-            elif self.chance.random() >= self.loss:
+            if n > 0 and self.chance.random() >= self.loss:
                 offset = int.from_bytes(buf[:4], "little")
                 self.data.put_nowait((offset, bytes(buf[4:n])))
 

@@ -99,6 +99,7 @@ class Gatt:
         self.since = time.ticks_ms()
         self.requests = []
         self.answer = None
+        self.held = 0  # bytes of the night in `room` that found no buffer yet
         self.room = memoryview(self.buf)[: 23 - _ATT_OVERHEAD]
 
     async def serve(self, server):
@@ -242,12 +243,14 @@ class Gatt:
         return self.encrypted, self.bonded, self.known()
 
     def burst(self, server):
-        """A few notifications in one go, for a task switch costs as much as one of them."""
+        """A few notifications in one go, for a task switch costs as much as one of them; but one
+        request, for it may cost as much as all of them, and the sensor waits."""
         wait = _WAIT
         if self.conn is not None:
             for _ in range(_BURST):
+                asked = len(self.requests)
                 wait = self.step(server)
-                if wait:
+                if wait or asked != len(self.requests):
                     break
         return wait
 
@@ -256,27 +259,24 @@ class Gatt:
         try:
             server.room = len(self.room)
             if self.answer is None and self.requests:
+                at = server.at
                 answer = server.handle(self.requests.pop(0), self.peer())
                 self.answer = answer if len(answer) else None
+                if server.at != at:
+                    self.held = 0  # bytes of a stream that is over
             if self.answer is not None:
                 self.ble.gatts_notify(self.conn, self.control, self.answer)
                 self.answer = None
                 return 0
-            n = server.pull(self.room)
-            if not n:
-                return _WAIT
-            self.push(server, n)
+            self.held = self.held or server.pull(self.room)
+            if self.held <= 0:
+                wait, self.held = (_RETRY_MS if self.held else _WAIT), 0
+                return wait
+            self.ble.gatts_notify(self.conn, self.data, self.room[: self.held])
+            self.held = 0
             return 0
         except OSError as error:
             return _RETRY_MS if error.errno == _ENOMEM else _WAIT
-
-    def push(self, server, n):
-        """Notify the `n` bytes of the night in `room`; give them back if there is no buffer."""
-        try:
-            self.ble.gatts_notify(self.conn, self.data, self.room[:n])
-        except OSError:
-            server.unpull()
-            raise
 
     def notify_heart(self, beats):
         """Heart Rate Measurement of the `beats` (heart.Beats) that are new since the last call,

@@ -42,6 +42,8 @@ async def serve(server, console, name):
                 if n >= 0:
                     answer(server, console, name, frame, line[:n])
                     heard = time.ticks_ms()
+                    n = _OUTSIDE
+                    break  # one request: the sensor waits
                 n = _OUTSIDE
             elif 0 <= n < _LINE:
                 line[n] = byte
@@ -49,7 +51,7 @@ async def serve(server, console, name):
             else:
                 n = _OUTSIDE
         size = server.pull(room)
-        if size:
+        if size > 0:
             put(console, frame, _DATA, size)
             heard = time.ticks_ms()
         await asyncio.sleep_ms(0 if size else _LOOK_MS)
