@@ -98,7 +98,7 @@ class Heap:
 
     @classmethod
     def look_deep(cls):
-        if world.watch or world.now_ms % 3600000 < 31000:
+        if world.watch or 600000 <= world.now_ms % 3600000 < 631000:
             gc.collect()
             cls.low = min(cls.low, gc.mem_free())
             cls.looks += 1
