@@ -56,7 +56,7 @@ dist: setup ## sdist and wheel in dist/: firmware and virtual lamp are in it
 
 hil: setup ## the tests that a real lamp can take, on the lamp at PORT=/dev/ttyUSB0
 	@test -n "$(PORT)" || { echo "make hil PORT=/dev/ttyUSB0: name the lamp's port" >&2; exit 2; }
-	@DREAMLAMP_PORT="$(PORT)" $(PY) -m pytest tests/system/test_real_lamp.py
+	@DREAMLAMP_PORT="$(PORT)" $(PY) -m pytest --durations=3 tests/system/hil.py
 
 clean: ## remove what was built; nights in build/ go too
 	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache

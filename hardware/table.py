@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 TABLE = Path(__file__).resolve().parent / "dreamlamp.toml"
+BODY_WATT = 0.3  # of light on a cell beside electrodes
 GATE_V = 3.3  # what a pin of either chip can give
 DRIVERS = ("out", "pout")
 BOARD_KIND = {"out": "out", "in": "in", "analog": "in", "od": "io", "od-in": "in"}
@@ -161,19 +162,38 @@ def _double_rules(table: dict, kit: str, board: str) -> list[str]:
 
 def _kit_rules(table: dict, kit: str) -> list[str]:
     spec, parts = table["kits"][kit], table["parts"]
-    said = []
+    said = _body_rules(spec, parts)
     for ref in spec["parts"]:
         part = parts[ref]
-        if part.get("body") and spec["source"] == "U1":
-            said.append(
-                f"{part['name']} ({ref}) in the {spec['name']}, which runs on USB: electrodes "
-                "never share a kit with a mains supply."
-            )
         if part.get("kind") == "mosfet" and part["rated_gate_v"] > GATE_V:
             said.append(
                 f"{part['name']} ({ref}) is rated from {part['rated_gate_v']} V at its gate and "
                 f"the board gives {GATE_V} V: it would not open."
             )
+    return said
+
+
+def _body_rules(spec: dict, parts: dict) -> list[str]:
+    """What a kit with electrodes may not have: USB as its supply, anything that lives on the 5 V
+    net or feeds it, anything but a cell at its source, more light than BODY_WATT."""
+    bodies = [f"{parts[ref]['name']} ({ref})" for ref in spec["parts"] if parts[ref].get("body")]
+    if not bodies:
+        return []
+    said, who = [], f"{' and '.join(bodies)} in the {spec['name']}"
+    if not parts[spec["source"]].get("cell"):
+        said.append(
+            f"{who}, which runs on {'USB' if spec['source'] == 'U1' else spec['source']}: "
+            "electrodes never share a kit with a mains supply."
+        )
+    for ref in spec["parts"]:
+        for name, kind, net in parts[ref].get("pins", ()):
+            if net == "+5V" and kind != "p":
+                said.append(
+                    f"{who}, and {ref}.{name} on the 5 V net: nothing there may live on USB."
+                )
+    watt = sum(parts[ref].get("watt", 0) for ref in spec["parts"])
+    if watt > BODY_WATT:
+        said.append(f"{who} with {watt:g} W of light: a cell's kit has {BODY_WATT} W at most.")
     return said
 
 

@@ -11,7 +11,7 @@ from .compat import Any, const
 from .mind import DEFAULTS, Mind
 from .wake import NO_MORE
 
-FRESH_S = const(6 * 3600)  # a night begun sooner after another has the same rescues and light
+FRESH_S = const(6 * 3600)  # begun sooner after another it is the same evening, with its limits
 _HOUR_S = const(3600)
 
 
@@ -29,7 +29,7 @@ class Asked:
     ended_s: int
     lit_s: int
     resumed: int
-    unworn_epochs: int
+    heart: Any
     told: Any
     hour: int
     past_s: int
@@ -204,7 +204,7 @@ class Asked:
             if night == self.resumed and away * _HOUR_S > FRESH_S:
                 self.end(wire.END_LOST)
                 self.ended_s = self.now_s - FRESH_S
-                if not self.unworn_epochs:
+                if self.heart.worn():
                     self.begin()
                 return
             if night == self.resumed and away >= 0:

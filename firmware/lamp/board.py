@@ -45,7 +45,10 @@ EPOCH_2000 = 946684800  # Unix time of the chip's second 0
 YEAR_2024 = 757382400  # on the chip's clock; an earlier date was never set
 FORGET_MS = 10000  # the second time, which must begin within
 AGAIN_MS = 120000
-PLUGGED_MV = 3700  # a board fed at 3.3 V leaks less back; USB behind a diode gives 4.0 and more
+# what VSENSE tells of an EEG kit on its cell: 3.0 to 3.5 V. USB behind a diode gives 4.0 and more,
+# and a torn wire of the divider less than 0.5 V or more than there can be (hardware/README.md)
+CELL_MV = 1500
+PLUGGED_MV = 3700
 SPI_HZ = 1000000  # the front end asks for pauses between bytes above it
 PAUSE_MAX_MS = 64000
 
@@ -232,7 +235,8 @@ class Power:
             return self._adc.read_u16() * 3100 // 65535 * _DIVIDER_X100 // 100
 
     def usb_present(self):
-        return self.supply_mv() >= PLUGGED_MV
+        """Whether USB is in, or the divider is broken and nobody can tell."""
+        return not CELL_MV < self.supply_mv() < PLUGGED_MV
 
 
 class Watchdog:

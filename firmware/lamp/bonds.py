@@ -16,6 +16,8 @@ _IRK = b"irk"  # the lamp's own identity, asked for at power-up
 SLOTS = const(4)
 WINDOW_S = const(120)
 ADDRESS = const(7)  # type and address, as the stack gives them
+_LIMIT = const(9)  # where it begins: after the address and two lengths
+_SECRET_MAX = const(190)  # bytes; two of them and the rest are one setting
 
 
 def slot_key(slot):
@@ -23,7 +25,8 @@ def slot_key(slot):
 
 
 class Bonds:
-    """Secrets in `settings`, one value a bond: address, length of the first secret, both."""
+    """Secrets in `settings`, one value a bond: address, length of the first secret, length of the
+    companion's `limit`, the limit, both secrets. What is lost of it is lost as a whole."""
 
     def __init__(self, settings):
         self.settings = settings
@@ -73,8 +76,7 @@ class Bonds:
         """Store (value None: delete) a secret; whether the stack may believe it done."""
         key = bytes(key)
         if key == _IRK and value is not None:
-            self.settings.set("irk", bytes(value))
-            return True
+            return self.settings.set("irk", bytes(value))
         if kind not in (OUR, PEER) or len(key) != ADDRESS:
             return False
         if value is None:
@@ -98,7 +100,7 @@ class Bonds:
         slot = self.slot(key)
         if slot is None:
             slot = self.slot(None)
-        if slot is None or len(value) > 255:
+        if slot is None or len(value) > _SECRET_MAX:
             self.refused = True  # full: the owner must revoke one first
             return False
         first, second = self.part(slot, OUR) or b"", self.part(slot, PEER) or b""
@@ -106,7 +108,11 @@ class Bonds:
             first = value
         else:
             second = value
-        self.settings.set(slot_key(slot), key + bytes((len(first),)) + first + second)
+        limit = self.limit(slot)
+        held = key + bytes((len(first), len(limit))) + limit + first + second
+        if not self.settings.set(slot_key(slot), held):
+            self.refused = True  # a bond that the next power cut forgets is none
+            return False
         self.deleted.discard((kind, key))
         self.claimed = self.current = key
         self.stored |= kind
@@ -120,7 +126,7 @@ class Bonds:
         """[(slot, address)] of the bonds there are."""
         rows = []
         for slot in range(SLOTS):
-            held = self.settings.get(slot_key(slot), b"")
+            held = self.held_in(slot)
             if held:
                 rows.append((slot, held[:ADDRESS]))
         return rows
@@ -132,19 +138,25 @@ class Bonds:
         self.settings.set(slot_key(slot), None)
         if self.slot(key) is not None:
             return False
-        self.permit(slot, None)  # the next one in this slot is somebody else
         if self.current == key:
             self.current = None
         return True
 
     def permit(self, slot, limit):
-        """Make the bond in `slot` a companion's: rights u8, unix_s u32; None: the owner's own."""
-        self.settings.set("guest%d" % slot, limit)
+        """Make the bond in `slot` a companion's (rights u8, unix_s u32) or, by b"", its owner's
+        own; False if there is none, or it could not be written."""
         self.held = None  # it holds from now on, whoever speaks
+        held = self.held_in(slot)
+        if not held:
+            return False
+        rest = held[_LIMIT + held[_LIMIT - 1] :]
+        held = held[: _LIMIT - 1] + bytes((len(limit),)) + limit + rest
+        return self.settings.set(slot_key(slot), held)
 
     def limit(self, slot):
         """What `permit` kept for `slot`, or b"": the owner's own."""
-        return self.settings.get("guest%d" % slot, b"")
+        held = self.held_in(slot)
+        return held and held[_LIMIT : _LIMIT + held[_LIMIT - 1]]
 
     def revoke_all(self):
         for slot, key in self.entries():
@@ -153,13 +165,16 @@ class Bonds:
     def slot(self, key):
         """The slot of address `key`; of None: a free one; None: there is none."""
         for slot in range(SLOTS):
-            held = self.settings.get(slot_key(slot), b"")
-            if held[:ADDRESS] == (key or b""):
+            if self.held_in(slot)[:ADDRESS] == (key or b""):
                 return slot
 
+    def held_in(self, slot):
+        return self.settings.get(slot_key(slot), b"")
+
     def part(self, slot, kind):
-        held = self.settings.get(slot_key(slot), b"")
+        held = self.held_in(slot)
         if not held:
             return None
-        middle = ADDRESS + 1 + held[ADDRESS]
-        return held[ADDRESS + 1 : middle] if kind == OUR else held[middle:]
+        first = _LIMIT + held[_LIMIT - 1]
+        second = first + held[ADDRESS]
+        return held[first:second] if kind == OUR else held[second:]

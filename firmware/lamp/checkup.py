@@ -23,6 +23,7 @@ _ADDRESS = const(0x57)
 _LED = const(0x1F)  # 6.2 mA
 _SAMPLES = const(12)  # of each light; the first three are let go
 _SAMPLE_MS = const(22)
+_BAD = const(0xFFFF)  # as in ring.py
 
 
 def fill(lamp, server, part, out):
@@ -74,6 +75,7 @@ def flash(log):
         (ring.programs, ring.bytes, ring.erases, ring.faults, ring.evicted, ring.lost)
         + (log.rot, log.torn, ring.flash.sectors, nights, unsynced)
         + (files[0] * files[2], files[0] * files[3])
+        + (sum([owner == _BAD for owner in ring._owner]), log.newest)
     )
 
 

@@ -65,7 +65,10 @@ class Diary:
     def epoch(self, epoch):
         """One epoch, and the beats that were fitted; the bands before it, where there are any."""
         if epoch.eeg[0]:
-            self._pack(wire.BANDS_LAYOUT, epoch.index, *epoch.eeg)  # shorter than the Epoch
+            frame = self.frame  # not by `_pack`: a spread of six is a list on the heap
+            frame[0], frame[1] = epoch.index & 255, epoch.index >> 8
+            for k in range(wire.EEG_BANDS):  # shorter than the Epoch, so no beat is hit
+                frame[2 + k] = epoch.eeg[k]
             self._append(wire.BANDS, struct.calcsize(wire.BANDS_LAYOUT))
         epoch.pack_into(self.frame, 0)
         self._append(wire.EPOCH, self.fitted)

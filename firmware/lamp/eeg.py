@@ -29,7 +29,11 @@ _SCALE = const(1444)  # 64 log2 of the transform's units: 2**10 (1/32 uV)^2 x 12
 _ZERO = const(80)  # what 1 uV^2/Hz is told as
 # first and last bin of delta 0.5-4, theta 4-8, alpha 8-13, sigma 12-16, beta 13-30 and gamma
 # 30-50 Hz, and the bits by which an amplitude is shortened so that it fits 14
-BANDS = b"\x02\x08\x06\x09\x10\x05\x11\x1a\x04\x19\x20\x04\x1b\x3d\x02\x3e\x66\x02"
+BANDS = b"\x01\x08\x06\x09\x10\x05\x11\x1a\x04\x19\x20\x04\x1b\x3d\x02\x3e\x66\x02"
+
+# of delta's first bin, in 256ths: it begins at 0.59 Hz then, as in the recordings, whose bins are
+# narrower (256 samples at 100 Hz); power falls so fast from there that it is half an octave
+_PART = const(77)
 
 # where the state keeps what
 _MEAN = const(0)  # running mean of the raw samples << 5
@@ -182,6 +186,8 @@ def power(re: ptr32, im: ptr32, bands: ptr8, sums: ptr32):
             if y > 16383:
                 y = 16383
             p = x * x + y * y
+            if i == 1:
+                p = (p >> 8) * _PART
             sums[2 * k] += p & 0xFFFF
             sums[2 * k + 1] += p >> 16
             i += 1
@@ -283,11 +289,11 @@ class Eeg:
         if self._worn:
             epoch.flags |= F_WORN
         for k in range(EEG_BANDS):
-            bins = BANDS[3 * k + 1] - BANDS[3 * k] + 1
+            bins = (BANDS[3 * k + 1] - BANDS[3 * k] << 8) + (256 if k else _PART)
             told = 0
             if self._worn:
                 told = log64(self._sums[2 * k + 1], self._sums[2 * k]) + 128 * BANDS[3 * k + 2]
-                told -= log64(0, bins * self._good) + _SCALE
+                told -= log64(0, bins * self._good) - 512 + _SCALE
                 told = max(1, min(255, (told + 4 >> 3) + _ZERO))
             epoch.eeg[k] = told
 

@@ -55,7 +55,6 @@ _WARM_UP = const(40)  # epochs of a night before the gate may open
 _REFRACTORY = const(60)  # epochs below the threshold that end a loop
 _SHIFT_LEAST = const(-20)  # percent the morning's answers may move the threshold
 _SHIFT_MOST = const(50)
-_VERSION = const(1)
 HOURS = const(4)  # two-hour parts of a night
 _CELLS = const(12)  # (light, deep, REM) x HOURS
 HEAD = const(6)  # bytes before the cells: version, nights, level u16, floor, spread
@@ -126,7 +125,13 @@ def clamp(x, least, most):
 
 
 class Loops:
-    """One night's watch. `feed(epoch)` once per epoch, in order."""
+    """One night's watch. `feed(epoch)` once per epoch, in order.
+
+    Another series than the heart's has `_bins`, `_level_of`, `limits` and `layout` of its own.
+    """
+
+    limits = (CYCLE_N, CYCLE_R, HOLD_LIMIT)
+    layout = 1  # of the baseline: no kit begins with another's
 
     def __init__(self, baseline=None, shift=0):
         self.nights = 0  # nights the baseline is made of
@@ -149,7 +154,7 @@ class Loops:
         self._offset = bytearray([128] * _CELLS)  # of each cell from the level, 0.25 bpm, +128
         self._sum = array("h", [0] * _CELLS)  # this night's mean rate in it, bpm x80
         self._count = bytearray(_CELLS)  # above _MIDDLE, and epochs, 255 = 255 or more
-        if baseline and len(baseline) >= HEAD + _CELLS and baseline[0] == _VERSION:
+        if baseline and len(baseline) >= HEAD + _CELLS and baseline[0] == self.layout:
             self.nights = baseline[1]
             self._level = (baseline[2] | baseline[3] << 8) << 4
             self._floor, self._spread = baseline[4] << 12, baseline[5] << 12
@@ -162,7 +167,7 @@ class Loops:
         good, calm, valleys = self._good(epoch, seen), self._gate(epoch), self._valleys(epoch)
         is_open = good and calm and valleys >= _DOZES
         asleep = good and valleys >= _SLEEPS and epoch.p_w < _AWAKE
-        rate = epoch.hr_bpm_x10
+        rate = self._level_of(epoch)
         cell = self._cell(epoch)
         base = self._base(cell)
         if asleep and calm and rate:
@@ -193,6 +198,10 @@ class Loops:
             self._bin(rate)
         return seen
 
+    def _level_of(self, epoch):
+        """The epoch's rate, bpm x10; 0 absent."""
+        return epoch.hr_bpm_x10
+
     def _bin(self, rate):
         """One 10 s bin of `rate`, bpm x10; 0 absent: the last one stands for it for a minute."""
         if rate:
@@ -214,7 +223,8 @@ class Loops:
 
     def _cycle(self):
         """The best chain against the usual one, 100 = the threshold."""
-        limit = (CYCLE_N + ((CYCLE_R - CYCLE_N) * (self.rem >> 8) >> 8)) * self.threshold // 100
+        least, most, _ = self.limits
+        limit = (least + ((most - least) * (self.rem >> 8) >> 8)) * self.threshold // 100
         usual_q4 = (_FLOOR_LEAST << 4) + (self._floor >> 8)
         return min(255, self._peak * 16000 // (limit * usual_q4))
 
@@ -238,7 +248,7 @@ class Loops:
         slack = _SLACK + (self._spread >> 11)
         if excess < 0:
             slack -= excess  # recovering counts twice
-        self._held = clamp(self._held + excess - slack, 0, HOLD_LIMIT * 2)
+        self._held = clamp(self._held + excess - slack, 0, self.limits[2] * 2)
         step = _LEVEL_STEP
         if self._held:
             step >>= 1
@@ -254,7 +264,7 @@ class Loops:
 
     def _hold(self):
         """The CUSUM, 100 = the threshold."""
-        return min(255, self._held * 10000 // (HOLD_LIMIT * self.threshold))
+        return min(255, self._held * 10000 // (self.limits[2] * self.threshold))
 
     # --- gate and decision ----------------------------------------------------------------------
 
@@ -297,7 +307,7 @@ class Loops:
         """The baseline after this night, HEAD + _CELLS bytes. Allocates: called in the morning."""
         share = min(self.nights + 1, _RATE)
         out = bytearray(HEAD + _CELLS)
-        out[0] = _VERSION
+        out[0] = self.layout
         out[1] = min(255, self.nights + 1)
         total = weight = 0
         for i in range(_CELLS):

@@ -14,7 +14,7 @@ from .wake import Wake
 DEFAULTS = {
     "kit": wire.KIT_HEART,
     "mode": wire.OBSERVE,
-    "rescues": 0,  # so far this night
+    "rescues": 3,  # so far this night; what was lost was the most there may be
     "consent": 0,  # version of the policy consented to
     "ceiling": 60,  # of the light, CIE L*
     "shift": 0,  # of the loop threshold, from the morning's answers
@@ -37,8 +37,10 @@ class Mind:
         born = {key: settings.get(key, default) for key, default in DEFAULTS.items()}
         born["kit"] = kit or born["kit"]
         self.born = born
-        self.stager = _stager(born["kit"])
-        self.loops = Loops(born["baseline"] or None, born["shift"])
+        self.stager, detector = _judges(born["kit"])
+        self.loops = detector(born["baseline"], born["shift"])
+        if born["baseline"] and not self.loops.nights:
+            born["nights"] = 0  # they were another kit's: this one has watched none
         self.wake = Wake(
             born["mode"],
             born["consent"],
@@ -66,12 +68,18 @@ class Mind:
         return self.loops.learn()
 
 
-def _stager(kit):
-    """The kit's own; the other's model is not loaded."""
-    if kit == wire.KIT_EEG:
+def _judges(kit):
+    """The kit's own stager, and class of detector; another's are not loaded."""
+    if kit & wire.KIT_EEG:
         from . import eegstaging
 
-        return eegstaging.Stager()
+        if kit == wire.KIT_EEG:
+            from .eegloops import EegLoops
+
+            return eegstaging.Stager(), EegLoops
+        from .bothloops import BothLoops
+
+        return eegstaging.Stager(), BothLoops
     from . import staging
 
-    return staging.Stager()
+    return staging.Stager(), Loops

@@ -20,6 +20,8 @@ BOARD = ("?", "devkitc")
 
 KIT = ("?", "heart", "eeg")
 
+STATE = ("idle", "recording", "safe mode")
+
 MODE = ("off", "observe", "act")
 
 STAGE = {0: "W", 1: "N1", 2: "N2", 3: "N3", 5: "R", 9: "unscored"}

@@ -13,7 +13,7 @@ from . import wire
 from .asked import FRESH_S, Asked
 from .compat import const
 from .diary import Diary
-from .mind import Mind
+from .mind import DEFAULTS, Mind
 from .nightlog import NightLog
 from .server import Server
 
@@ -188,10 +188,11 @@ class Night(Asked):
             self.diary.begin_ppg()
 
     def _freshen(self, light=True):
-        """Whatever night this is, it is another: with rescues and (`light`) light of its own."""
+        """Whatever night this is, it is another evening's: with rescues and (`light`) light of its
+        own, and to be learned from once."""
         if self.now_s - self.ended_s >= FRESH_S:
-            for key in ("rescues", "spent")[: 1 + light]:
-                if self.settings.get(key, 0):
+            for key in ("rescues", "learned", "spent")[: 2 + light]:
+                if self.settings.get(key, DEFAULTS.get(key, 1)):
                     self.settings.set(key, 0)
 
     def _stretch(self, kind):
@@ -200,7 +201,8 @@ class Night(Asked):
         self.heart = None  # there is not room for two
         self.heart = _ear(self.kit, self.rate_hz)
         self._new_mind()
-        self.epoch.clear(self.log.next_epoch)
+        self.first = self.log.next_epoch  # what came before it, this mind did not see
+        self.epoch.clear(self.first)
         self.worn_epochs = self.unworn_epochs = self.lost = self.seen = 0
         self.diary.end_ppg()
         self.due_s = self.now_s + wire.EPOCH_S
@@ -229,8 +231,9 @@ class Night(Asked):
         self.mind.wake.ramp, self.mind.wake.person = ramp, self.dawn
 
     def end(self, reason):
-        """Close the night and learn from it."""
+        """Learn from the night and close it: in this order, for the mind dies with the power."""
         self.mind.wake.cut()
+        self._learn()
         if self.dawn and reason == wire.END_BUTTON:
             self.dawn.off()  # who presses it is up
             self._keep_dawn()
@@ -240,9 +243,15 @@ class Night(Asked):
         self.worn_epochs = self.unworn_epochs = 0
         self.rested = reason in (wire.END_UNWORN, wire.END_LOST, wire.END_USB)
         self.ended_s = self.now_s
-        if self.epoch.index >= _NIGHT_EPOCHS and self.kit == wire.KIT_HEART:
-            self.settings.set("baseline", self.mind.learn())
-            self.settings.set("nights", min(self.settings.get("nights", 0) + 1, 255))
+
+    def _learn(self):
+        """Once an evening. A cut between the writes may cost a night's count, never add one."""
+        settings = self.settings
+        long_enough = self.epoch.index - self.first >= _NIGHT_EPOCHS
+        if long_enough and not settings.get("learned", 1):
+            settings.set("baseline", self.mind.learn())
+            if settings.set("learned", 1):
+                settings.set("nights", min(self.mind.born["nights"] + 1, 255))
 
     def plug(self, usb):
         """USB is in, or out again; True if that changed what an EEG kit may do.

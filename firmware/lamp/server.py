@@ -249,7 +249,7 @@ class Server:
         elif key == wire.KEY_PERMIT and n in (1, 6) and value[0] < SLOTS:
             if value[0] == self.own():  # nobody locks himself out
                 return -wire.BAD_REQUEST
-            why = self.bonds.permit(value[0], bytes(value[1:]) or None)
+            why = 0 if self.bonds.permit(value[0], bytes(value[1:])) else -1
         else:
             return -wire.BAD_REQUEST
         if why:

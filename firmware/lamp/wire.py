@@ -92,8 +92,9 @@ CHECK_SYSTEM_LAYOUT = "<3B3BBBBBHIIIIIIIHH"
 # u16, errno i16, led u8, die C i8, too hot u8; mean counts dark, red, infrared u32
 CHECK_SENSOR_LAYOUT = "<BBBBhBHhBbBIII"
 # since boot: programs, bytes, erases u32, faults, nights evicted, lost, rot, torn u16; sectors,
-# nights, unsynced nights u16; bytes of the file system, of it free u32
-CHECK_FLASH_LAYOUT = "<IIIHHHHHHHHII"
+# nights, unsynced nights u16; bytes of the file system, of it free u32; sectors that take no more
+# data, nights since it was made u16
+CHECK_FLASH_LAYOUT = "<IIIHHHHHHHHIIHH"
 
 KEY_MODE = const(1)  # u8
 KEY_CONSENT = const(2)  # policy version u8, unix_s u32; all zero withdraws
@@ -116,7 +117,7 @@ MAY_WATCH = const(1)  # STATUS, and the heart live
 MAY_LIGHT = const(2)  # LIGHT
 
 # What the sleeper consents to (dreamlamp/consent.py has the words). A new policy asks again.
-POLICY = const(1)
+POLICY = const(2)
 POLICY_THIRD = const(0x80)  # with it: a random third of the rescues may stay dark
 
 IDLE = const(0)  # states
@@ -131,6 +132,7 @@ BOARD_DEVKITC = const(1)
 
 KIT_HEART = const(1)
 KIT_EEG = const(2)
+KIT_BOTH = const(3)  # no board has both yet: the mind alone knows it
 
 # --- stages (EDF's codes) ---------------------------------------------------------------------
 

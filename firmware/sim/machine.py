@@ -111,7 +111,7 @@ class Pin:
         if world.eeg and self._id == _EEG_CS:
             front().select(not level)
         elif world.eeg and self._id == _EEG_RST and not level:
-            front().reset()
+            front().pull_reset()
 
     __call__ = value
 
@@ -125,6 +125,8 @@ class Pin:
         if self._id == _BUTTON:
             down = world.now_ms < world.button_until_ms or "stuck_button" in world.defects
             return 0 if down else 1
+        if self._id == _EEG_DRDY and world.eeg:
+            return front().drdy()
         if self._id == _SENSOR_INT:
             if "no_int_pull_up" in world.defects and self._pull != Pin.PULL_UP:
                 return 0
@@ -236,7 +238,8 @@ class PWM:
 
 
 class ADC:
-    """The supply divider, 100 k over 47 k: 5.0 V of USB; 3.0 V leak back from a cell at 3V3."""
+    """The supply divider, 100 k over 47 k: 5.0 V of USB. In an EEG kit 3.1 V come from the cell's
+    3.3 V when USB is out, and 1 M from there to the pin tells of torn wires. It ends at 3.1 V."""
 
     ATTN_0DB, ATTN_2_5DB, ATTN_6DB, ATTN_11DB = 0, 1, 2, 3
     WIDTH_9BIT, WIDTH_10BIT, WIDTH_11BIT, WIDTH_12BIT = 9, 10, 11, 12
@@ -245,10 +248,22 @@ class ADC:
         self._pin = pin._id
 
     def read_uv(self):
-        supply_mv = 5000 if world.usb else 3000
+        supply_mv = 5000 if world.usb else 3100
+        if self._pin != _SUPPLY:
+            return 0
+        if world.eeg:
+            return min(3100, self._kit_mv(supply_mv)) * 1000
         if "dead_lamp" not in world.defects:
             supply_mv -= _SAG_MV * max(0, world.duty) // 65535
-        return supply_mv * 47 // 147 * 1000 if self._pin == _SUPPLY else 0
+        return supply_mv * 47 // 147 * 1000
+
+    def _kit_mv(self, supply_mv):
+        torn = world.defects
+        if "divider_out" in torn:
+            return 3300
+        above = 0 if "divider_in" in torn else 1000  # 1 / (100 M)
+        below = 0 if "divider_ground" in torn else 2128
+        return (above * supply_mv + 100 * 3300) // (above + below + 100)
 
     def read_u16(self):
         return self.read_uv() // 1000 * 65535 // 3100

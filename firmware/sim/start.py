@@ -72,11 +72,14 @@ if sys.argv[1] == "--share-eeg":
     world.eeg, world.sensor = True, 0
 flashed = len(sys.argv) == 2 and not share and repl.flashed(_folder)
 if flashed:
+    with open(_folder + "/world.json") as spec:
+        if '"eeg": true' in spec.read():
+            import electrodes  # noqa: F401  (later its file is out of reach)
     world.load(repl.aside(_folder))
 elif not share:
     world.load(_folder)
 sensor = machine.chip()
-machine.front()
+front = machine.front()
 gc.collect()
 gc.disable()
 names()
@@ -175,5 +178,7 @@ world.write_state(
     heap_block=Heap.block,
     advertising_ms=world.advertised_ms,
     fifo_gap_ms_max=sensor.gap_ms_max if sensor else 0,
+    eeg_lost=front.lost if front else 0,
+    eeg_taken=front.taken if front else 0,
 )
 sys.exit(status)

@@ -55,6 +55,10 @@ _poll = select.poll()
 on_pass = []  # called with world time at await points; for meters
 on_charge = []  # called when the chip's stand-ins charge time
 _held = 0  # bytes of heap in use at the last await point
+_garbage = 0  # of the firmware's, since the last collection
+_called = 0  # taken by the firmware's handlers since time began
+_foreign = 0  # of the simulator's, since the heap was last swept
+_room = 1 << 28  # for it
 _work = []  # [every ms, us, when next]
 
 
@@ -231,11 +235,39 @@ def wait_ms(ms):
 
 
 def _charge_collection():
-    """The heap holds less than at the last await point: a collection took its time."""
-    global _held
+    """The heap holds less than at the last await point, and not for the simulator's garbage, or
+    the firmware has made as much of it as there was room for: a collection took its time."""
+    global _held, _garbage, _foreign
+    held = gc.mem_alloc()
+    _garbage += max(0, held - _held)
+    if (held < _held and _foreign <= _garbage) or _garbage > _room:
+        charge_us(world.gc_us)
+        _garbage = 0
+    if held < _held:
+        _foreign = 0
+    _held = held
+
+
+def simulators(n):
+    """`n` bytes of garbage are the simulator's own."""
+    global _held, _foreign
+    if n > 0:
+        _foreign += n
+        _held += n
+
+
+def firmwares(n):
+    """`n` bytes that were taken while the simulator was at work are the firmware's."""
+    global _called
+    _called += max(0, n)
+
+
+def _forget_collection():
+    """Of a meter: it is not the firmware's, and its room was not there."""
+    global _held, _room
     held = gc.mem_alloc()
     if held < _held:
-        charge_us(world.gc_us)
+        _room = gc.mem_free()
     _held = held
 
 
@@ -244,7 +276,10 @@ def _charge_work():
     for work in _work:
         if world.now_ms >= work[2]:
             work[2] = world.now_ms + work[0]
-            charge_us(work[1])
+            us = work[1]
+            while us > 0:  # an interrupt comes between any two lines
+                charge_us(min(us, 1000))
+                us -= 1000
 
 
 def install():
@@ -254,17 +289,21 @@ def install():
     wait_io_event = core.IOQueue.wait_io_event
 
     def wait(queue, dt):
+        before, called = gc.mem_alloc(), _called
         wait_ms(dt)
         for entry in queue.map.values():  # ThreadSafeFlags wait there
             if getattr(entry[2], "state", True):
                 wait_io_event(queue, 0)  # only now: the unix port's poll naps 1 ms for them
                 break
         if world.gc_us:
+            simulators(gc.mem_alloc() - before - _called + called)
             _charge_collection()
         if _work:
             _charge_work()
         for meter in on_pass:
             meter(world.now_ms)
+        if world.gc_us:
+            _forget_collection()
 
     core.IOQueue.wait_io_event = wait
     core.ticks, core.ticks_add, core.ticks_diff = _wide_ms, real.ticks_add, real.ticks_diff

@@ -16,7 +16,9 @@ partition).
 Defects, a list of names, lasting: no_pull_up (SDA and SCL float) | no_int_pull_up | swapped (red
 and infrared, as on many clones) | max30100 (the older part) | stuck_int (interrupt held low) |
 loose_int (its wire is off) | dead_led (the infrared one) | dead_lamp (no current in the strip) |
-stuck_button (closed).
+stuck_button (closed). Of an EEG kit: divider_in | divider_out | divider_ground (that wire of the
+supply divider is off) | miso_low | miso_high | stuck_drdy (never falls) | ads1292 (no R) |
+slow_front (another clock) | noisy_front | weak_reference.
 """
 
 import json
@@ -35,6 +37,16 @@ DEFECTS = (
     "dead_led",
     "dead_lamp",
     "stuck_button",
+    "divider_in",
+    "divider_out",
+    "divider_ground",
+    "miso_low",
+    "miso_high",
+    "stuck_drdy",
+    "ads1292",
+    "slow_front",
+    "noisy_front",
+    "weak_reference",
 )
 POWER_ON, HARD_RESET, WATCHDOG, SOFT_RESET = 1, 2, 3, 5
 
@@ -79,7 +91,7 @@ off_ms = 0  # how long the power stays away
 
 listeners = []  # called with (name, args)
 edges = []
-ticker = None  # tick(blocked) at its `due_ms`: a chip that will not wait
+ticker = None  # tick() at its `due_ms`, or when the chip hears again: a chip that will not wait
 _busy = False  # blocked, or in the ticker's own hands
 _light = None
 duty = 0  # of the light
@@ -177,7 +189,7 @@ def step(ms):
         raise _reason
     while ticker and not _busy and ticker.due_ms <= ms and ticker.due_ms < _due_ms:
         now_ms = max(now_ms, ticker.due_ms)
-        _tick(False)
+        _tick()
     if ms < _due_ms:
         if ms > now_ms:
             now_ms = ms
@@ -214,15 +226,15 @@ def spend(ms):
         until(ms)
     finally:
         _busy = False
-    if ticker.due_ms <= now_ms:
-        _tick(True)
+    if ticker and ticker.due_ms <= now_ms:
+        _tick()
 
 
-def _tick(blocked):
+def _tick():
     global _busy
     _busy = True
     try:
-        ticker.tick(blocked)
+        ticker.tick()
     finally:
         _busy = False
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from lamp import wire
 
 from . import library, replay
@@ -58,6 +59,8 @@ def cases(night: Night) -> list[Case]:
     for number, (epoch, event) in enumerate(picked, 1):
         i = row[epoch]
         figures: dict[str, Any] = {name: int(night.epochs[name][i]) for name in FIGURES}
+        if night.kit == "eeg":
+            figures["arousal_db"] = round(float(np.nan_to_num(night.arousal_db[i])), 1)
         figures |= {"stage": night.stages[i], "margin": figures["score"] - 100}
         figures |= held.get(epoch, {})
         second = night.second_of(event) if event else float(night.seconds[i]) + wire.EPOCH_S
@@ -96,10 +99,15 @@ def _near(night: Night, loops: list[int]) -> list[int]:
 
 
 def _seen(figures: dict, stage: str) -> str:
-    """What the heart did, in plain words."""
+    """What the heart or the EEG did, in plain words."""
     where = ASLEEP.get(stage.replace("N1", "N2"), "not scored")
     rate, base = figures["hr_bpm_x10"] / 10, figures["base_bpm"]
-    if figures["cycle"] >= figures["hold"]:
+    if "arousal_db" in figures:
+        did = "bursts of fast waves came back every {lag_s} s or so"
+        if figures["cycle"] < figures["hold"]:
+            did = "fast waves were held at {arousal_db:+.0f} dB of your usual"
+        did = did.format_map(figures)
+    elif figures["cycle"] >= figures["hold"]:
         did = f"your heart came back to the same surge every {figures['lag_s']} s or so"
     else:
         did = f"your heart was held at {rate:.0f} bpm over a usual {base}"

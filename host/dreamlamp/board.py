@@ -1,7 +1,7 @@
 """A virtual board on a serial line: bare with MicroPython alone on it, or what was flashed.
 
-It is the virtual lamp (sim.py) with its own file system, boot and prompt (firmware/sim/repl.py)
-and this computer's end of its console (uart.py).
+It is the virtual lamp (sim.py) with its own file system, boot and prompt (firmware/sim/repl.py),
+the loader in its ROM (rom.py) and this computer's end of its console (uart.py).
 """
 
 import contextlib
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import image
+from .rom import Rom
 from .sim import Lamp, World
 from .uart import Uart
 
@@ -37,17 +38,22 @@ def plugged(
     defects: tuple[str, ...] = (),
     fast_s: int = 0,
     events: tuple[tuple, ...] = (),
+    chip: str = "ESP32",
+    flash_mb: int = 4,
 ) -> Iterator[tuple[Lamp, Uart]]:
     """The board at its line; `radio` is the port of the air (air.py), if any.
 
     `defects` is how it was built wrong, by the names in firmware/sim/world.py. The first `fast_s`
-    after each start take no time.
+    after each start take no time. `chip` and `flash_mb` are what esptool finds.
     """
     spec: dict = {"seed": world.scenario.seed, "events": events, "defects": defects}
     spec |= {"fast_until_s": 0, "fast_boot_s": fast_s}
+    if world.scenario.kit == "eeg":
+        spec |= {"eeg": True, "sensor": 0}
     spec["outside"] = ["127.0.0.1", radio] if radio else None
     (world.folder / "world.json").write_text(json.dumps(spec))
     with Uart() as uart, Lamp(world, uart=uart) as lamp:
+        uart.rom = Rom(world.folder, chip, flash_mb)
         for _ in range(int(BOOT_S / 0.05)):
             if lamp.hears or lamp.said:
                 break

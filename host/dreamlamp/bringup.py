@@ -11,6 +11,9 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
+from lamp import names
+
+from . import stored
 from .pins import DIVIDER_X100, PINS, REFERENCE
 
 Run = Callable[[str], str]
@@ -99,6 +102,17 @@ class Check:
         return asdict(self)
 
 
+def kit_of(run: Run) -> str:
+    """The kit that the board's memory is set to; the heart kit where nothing is set."""
+    script = (
+        "import esp32\nbuf = bytearray(16)\ntry:\n"
+        "    n = esp32.NVS('lamp').get_blob('kit', buf)\nexcept OSError:\n    n = 0\n"
+        "print(bytes(buf[:n]))"
+    )
+    held = stored.unpacked(ast.literal_eval(run(script).strip().splitlines()[-1]))
+    return names.KIT[held] if isinstance(held, int) and held < len(names.KIT) else "heart"
+
+
 def prepare(run: Run) -> None:
     """Tell the board which of the two it is, and the scripts' words."""
     kind = run("import sys; print(sys.implementation[2])")
@@ -122,7 +136,7 @@ def checks(
     that is done, under the name `wiring`; `ask` gives somebody at the lamp something to do.
     """
     prepare(run)
-    began, ticks = time.monotonic(), _value(run, "time.ticks_ms()")
+    began, ticks = time.monotonic(), value(run, "time.ticks_ms()")
     found: list[Check] = []
 
     def add(check: Check) -> bool:
@@ -133,9 +147,9 @@ def checks(
         return bool(check.ok)
 
     add(_supply(run))
-    if add(_button(run)) and ask:
+    if add(button(run)) and ask:
         ask(f"Press the lamp's button now ({PRESS_S} seconds).")
-        add(_press(run))
+        add(press(run))
     wired = [add(_pull_up(run, name)) for name in ("SDA", "SCL")]
     if all(wired) and add(_part(run)):
         add(_interrupt(run))
@@ -146,12 +160,13 @@ def checks(
         add(_temperature(run))
         run("write(9, 128)")
     add(_light(run))
-    add(_flash(run))
-    add(_clock(run, began, ticks))
+    add(nights_partition(run))
+    add(board_clock(run, began, ticks))
     return found
 
 
-def _value(run: Run, expression: str):
+def value(run: Run, expression: str):
+    """What the board makes of an expression."""
     return ast.literal_eval(run(f"print(repr({expression}))").strip().splitlines()[-1])
 
 
@@ -163,30 +178,32 @@ def _samples(run: Run, ms: int) -> list[tuple[int, int]]:
 
 
 def _supply(run: Run) -> Check:
-    mv = _value(run, "supply()")
+    mv = value(run, "supply()")
     low, high = SUPPLY_MV
     advice = "use a USB supply of 1 A and a short cable; check R6 and R7, which divide it"
     expected = f"{low / 1000:.1f} to {high / 1000:.1f} V"
     return Check("supply", low <= mv <= high, f"{mv / 1000:.2f} V", expected, advice)
 
 
-def _button(run: Run) -> Check:
-    level = _value(run, "Pin(pin['BUTTON'], Pin.IN, Pin.PULL_UP).value()")
-    advice = "the button or its wires are closed for ever: look at J3"
+def button(run: Run) -> Check:
+    """Whether its contact is open."""
+    level = value(run, "Pin(pin['BUTTON'], Pin.IN, Pin.PULL_UP).value()")
+    advice = "the button or its wires are closed for ever: look at J3, or SW2 of an EEG kit"
     return Check(
         "button", level == 1, "up" if level else "down", "up while nobody presses", advice
     )
 
 
-def _press(run: Run) -> Check:
-    down = _value(run, f"press({PRESS_S * 1000})")
-    advice = "no press arrives: check the button's two wires and J3, and ask again"
+def press(run: Run) -> Check:
+    """Whether one arrives, within PRESS_S."""
+    down = value(run, f"press({PRESS_S * 1000})")
+    advice = "no press arrives: check the button's two wires at both ends, and ask again"
     return Check("press", bool(down), "arrived" if down else "none", "one press", advice)
 
 
 def _pull_up(run: Run, name: str) -> Check:
     """A pull-down inside the chip (45 k) loses against a pull-up outside (4.7 k)."""
-    level = _value(run, f"idle('{name}')")
+    level = value(run, f"idle('{name}')")
     run("bus = machine.I2C(0, scl=Pin(pin['SCL']), sda=Pin(pin['SDA']), freq=100000)")
     advice = (
         f"{name} is not pulled up to 3.3 V: add 4.7 k from {name} to 3V3, and see whether the "
@@ -198,7 +215,7 @@ def _pull_up(run: Run, name: str) -> Check:
 def _part(run: Run) -> Check:
     expected = f"part {PART:#04x}"
     try:
-        part, revision = _value(run, "(read(255)[0], read(254)[0])")
+        part, revision = value(run, "(read(255)[0], read(254)[0])")
     except Exception:  # whatever the line makes of an OSError on the board
         advice = "nothing answers at 0x57: check the lead (SDA GND SCL 3V3 INT) and its plug"
         return Check("sensor", False, "no answer", expected, advice)
@@ -215,10 +232,10 @@ def _interrupt(run: Run) -> Check:
     What is high must win against a pull-down; what a pull-up inside can lift had none outside.
     """
     run("begin(15, 15)\nwrite(2, 64)\ntime.sleep_ms(60)")
-    asked = _value(run, "Pin(pin['PPG_INT'], Pin.IN, Pin.PULL_UP).value()")
+    asked = value(run, "Pin(pin['PPG_INT'], Pin.IN, Pin.PULL_UP).value()")
     run("write(2, 0)\nread(0, 2)")
-    lifted = _value(run, "Pin(pin['PPG_INT'], Pin.IN, Pin.PULL_UP).value()")
-    quiet = _value(run, "idle('PPG_INT')")
+    lifted = value(run, "Pin(pin['PPG_INT'], Pin.IN, Pin.PULL_UP).value()")
+    quiet = value(run, "idle('PPG_INT')")
     expected = "falls and rises"
     if asked:
         reading = "stuck high"
@@ -237,7 +254,7 @@ def _interrupt(run: Run) -> Check:
 def _rate(run: Run) -> Check:
     run("begin(15, 15)")
     samples = len(_samples(run, 2000))
-    rate = 1000 * samples / _value(run, "took")
+    rate = 1000 * samples / value(run, "took")
     ok = abs(rate - RATE_HZ) <= 2
     advice = "the sensor loses samples or has another clock: try another one"
     return Check("sample rate", ok, f"{rate:.0f} Hz", f"{RATE_HZ} Hz", advice)
@@ -290,7 +307,7 @@ def _pulsation(values: list[int]) -> float:
 
 def _temperature(run: Run) -> Check:
     run("write(33, 1)\ntime.sleep_ms(60)")
-    degrees = _value(run, "read(31)[0]")
+    degrees = value(run, "read(31)[0]")
     degrees -= 256 if degrees > 127 else 0
     advice = "the sensor is too warm for skin, or it lies: let it cool, then another breakout"
     return Check("sensor's die", 10 <= degrees <= 41, f"{degrees} C", "10 to 41 C", advice)
@@ -298,25 +315,27 @@ def _temperature(run: Run) -> Check:
 
 def _light(run: Run) -> Check:
     """Full light draws 0.6 A through the cable, which the divided supply shows."""
-    dark = _value(run, "supply()")
-    lit = _value(run, f"light({SHINE_UP_S}, 0)")
+    dark = value(run, "supply()")
+    lit = value(run, f"light({SHINE_UP_S}, 0)")
     advice = "the strip takes no current: check its plus and minus at J2, and Q1's three legs"
     reading = f"supply falls by {dark - lit} mV"
     return Check("light", dark - lit >= SAG_MV, reading, f"{SAG_MV} mV and more", advice)
 
 
-def _flash(run: Run) -> Check:
+def nights_partition(run: Run) -> Check:
+    """Whether the flash has room for nights of its own."""
     script = (
         "[p.info()[3] for p in esp32.Partition.find(esp32.Partition.TYPE_DATA, label='nights')]"
     )
-    sizes = _value(run, script)
+    sizes = value(run, script)
     reading = f"{sizes[0] // 1024} kB for nights" if sizes else "no partition for nights"
     advice = "the lamp's partition table is missing: `dreamlamp flash` with `--image`"
     return Check("flash", bool(sizes), reading, "a partition for nights", advice)
 
 
-def _clock(run: Run, began: float, ticks: int) -> Check:
-    board_s = (_value(run, "time.ticks_ms()") - ticks) / 1000
+def board_clock(run: Run, began: float, ticks: int) -> Check:
+    """Its clock against this computer's, since `began` here and `ticks` there."""
+    board_s = (value(run, "time.ticks_ms()") - ticks) / 1000
     host_s = time.monotonic() - began
     off = board_s / host_s - 1
     advice = "the board's clock is off: its crystal is damaged, or the line stalled; ask again"

@@ -16,6 +16,7 @@ HOLD_BOOT = (
     "hold the button BOOT on the board, press EN once, let go of BOOT, and try again; if that "
     "does not help, try another cable"
 )
+NOT_OPEN = ("ould not open", "port is busy", "doesn't exist", "invalid URL")
 REFUSED = {
     "ESP32-S3": "the firmware has not been built for its pins yet",
     "ESP32-C3": "it has one core and too little memory for a night beside the radio",
@@ -46,7 +47,7 @@ def esptool(port: str, *arguments: str, told: Callable[[float], None] = lambda s
 def _failure(port: str, said: str) -> BoardError:
     found = re.search(r"fatal error occurred: (.*)", said)
     last = found[1] if found else (said.strip().splitlines() or ["it said nothing"])[-1]
-    if "ould not open" in said or "port is busy" in said or "doesn't exist" in said:
+    if any(words in said for words in NOT_OPEN):
         return hint(port, OSError(last))
     if "No serial data received" in said or "Failed to connect" in said or "Wrong boot" in said:
         return BoardError(f"the chip at {port} does not listen: {HOLD_BOOT}")

@@ -5,7 +5,11 @@ is one line that says what to do next. Exit status: 0 all is well, 1 something i
 command was not understood.
 """
 
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from keyword import iskeyword
 
@@ -53,6 +57,19 @@ COMMANDS = {
 }
 
 
+@contextmanager
+def ended_softly() -> Iterator[None]:
+    """Let SIGTERM end this process as Ctrl-C does: what it started (a virtual lamp) ends, too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 class Commands(click.Group):
     """Commands that are imported when asked for, and fail in one line."""
 
@@ -67,7 +84,8 @@ class Commands(click.Group):
 
     def invoke(self, ctx):
         try:
-            return super().invoke(ctx)
+            with ended_softly():
+                return super().invoke(ctx)
         except DreamlampError as error:
             err.print(f"dreamlamp: {error}", style="red")
             ctx.exit(1)

@@ -5,8 +5,9 @@ by a plan is dawnplan's affair, consent that of consent.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 from lamp import names, wire
 
@@ -53,7 +54,8 @@ SETTINGS = {
         Setting("rescues", wire.KEY_RESCUES, "lights a night at most", 1, 3),
         Setting("full_lux", wire.KEY_FULL_LUX, "calibration: lux at the pillow at full light",
                 1, 6500),
-        Setting("shift", wire.KEY_SHIFT, "of the loop threshold, percent", -20, 50),
+        Setting("shift", wire.KEY_SHIFT, "of the loop threshold, percent; each sync brings the "
+                "morning's answers", -20, 50),
         Setting("live", wire.KEY_LIVE, "1: tell paired devices the heart rate live", 0, 1),
     )
 }  # fmt: skip
@@ -77,13 +79,19 @@ async def get(line: Line, name: str) -> int | str | list[str]:
     return setting.shown(await dials.read(line, setting.key))
 
 
-async def put(line: Line, name: str, text: str) -> int | str | list[str]:
-    """Set it, and return what the lamp then says it is."""
+async def put(line: Line, name: str, text: str, folder: Path) -> int | str | list[str]:
+    """Set it, and return what the lamp then says it is.
+
+    A wake time is kept in the library `folder`, too, whose syncs renew the plan; its days, level
+    and window stay what they were.
+    """
     if name == WAKE:
         now = datetime.now().astimezone()
-        plan = b"" if text == "off" else dawnplan.Wish(wall(text)).plan(now)
+        before = dawnplan.kept(folder, line.name) or dawnplan.Wish("")
+        wish = None if text == "off" else replace(before, at=wall(text))
         await dials.set_clock(line, now)
-        await dials.keep_plan(line, plan)
+        await dials.keep_plan(line, wish.plan(now) if wish else b"")
+        dawnplan.keep(folder, line.name, wish)
     else:
         setting = named(name)
         await dials.write(line, setting.key, setting.number(text))

@@ -81,7 +81,8 @@ QUESTIONS = (
 
 KNOWN = (
     "The lamp reads your pulse and looks for a heart rate that surges again and again, or climbs "
-    "and stays up, while you sleep. It does not know what you dream.",
+    "and stays up, while you sleep. The kit with electrodes looks for fast brain waves that do so "
+    "instead. Neither knows what you dream.",
     "In mode act it answers with an amber-red light that rises from dark in four minutes to at "
     "most 30 lux at your pillow, and fades within five minutes when you stir, when you settle, or "
     "when its time is up.",
@@ -96,7 +97,8 @@ UNKNOWN = (
     "Nobody has shown that light at night ends a nightmare. No trial of it was found.",
     "Light is a weak alarm: many people sleep through strobes. Often this light does nothing.",
     "No night with labelled nightmares was available to test the detector. It was tested on "
-    "surges added to real nights; on your own nights its errors are not known.",
+    "surges added to real nights, that of the kit with electrodes on twelve nights of six people; "
+    "on your own nights its errors are not known.",
     "It may rise when nothing is wrong, and cost you sleep. Loops also end by themselves, so a "
     "quiet hour after the light proves nothing.",
     "What weeks of such light do to sleep, mood or health is not known.",

@@ -16,16 +16,20 @@ from lamp import wire
 from . import build
 from .line import Line, Refusal
 
-PLUGGED_MV = 3700  # as firmware/lamp/board.py has it
+CELL_MV, PLUGGED_MV = 1500, 3700  # as firmware/lamp/board.py has them
+TORN_MV = 6000  # of an EEG kit's divider: USB is never as much
 FINE, CURIOUS, BAD, SKIPPED = "fine", "warning", "bad", "skipped"
 CAUSES = {1: "power came", 2: "reset", 3: "watchdog", 4: "deep sleep", 5: "soft reset"}
 TRIAL, LOST = 2, 4  # bits of the update's mark (firmware/boot/choose.py)
 CRASHES = 4
+STRIKES = 3  # firmware/lamp/main.py
 HEAP_LOW = 4000  # bytes: less was free at some time
 IDF_LOW = 8000
 DRIFT_S_A_DAY = 9  # 100 ppm: a crystal keeps 20
 SUPPLY_MV = (4500, 5500)
 WORN_SECTORS = 3
+SECTORS_A_NIGHT = 15  # `make bench BENCH=log`
+ENDURANCE = 100_000  # erases of a sector, as makers of such flash state
 MAX30102, MAX30100 = 0x15, 0x11
 DARK_MAX = 2000  # counts without any LED: more is light from elsewhere
 LIT_MIN = 300  # counts an LED adds even with nothing on the sensor
@@ -87,6 +91,8 @@ class Flash(NamedTuple):
     unsynced: int
     files: int
     files_free: int
+    bad: int
+    newest: int
 
 
 @dataclass
@@ -98,6 +104,7 @@ class Facts:
     flash: Flash
     crashes: list[str]
     now: float  # Unix time at which `system` was asked
+    state: int  # wire.IDLE, RECORDING or SAFE
 
 
 @dataclass
@@ -138,6 +145,7 @@ async def ask(line: Line, now: Callable[[], float] = time.time) -> Facts:
     async def part(number: int, layout: str) -> tuple:
         return struct.unpack(layout, await line.request(wire.CHECKUP, bytes((number,))))
 
+    state = struct.unpack(wire.HELLO_LAYOUT, await line.request(wire.HELLO))[5]
     raw = await part(wire.CHECK_SYSTEM, wire.CHECK_SYSTEM_LAYOUT)
     asked = now()
     system = System(raw[:3], raw[3:6], *raw[6:])
@@ -146,7 +154,7 @@ async def ask(line: Line, now: Callable[[], float] = time.time) -> Facts:
     except Refusal as refusal:
         if refusal.status != wire.BUSY and system.kit != wire.KIT_EEG:
             raise
-        sensor = None  # a night is recorded, or there are no checks for electrodes
+        sensor = None  # a night is recorded, or its electrodes are looked at with --wiring alone
     flash = Flash(*await part(wire.CHECK_FLASH, wire.CHECK_FLASH_LAYOUT))
     crashes = []
     for age in range(CRASHES):
@@ -155,7 +163,7 @@ async def ask(line: Line, now: Callable[[], float] = time.time) -> Facts:
         except Refusal:
             break
         crashes.append(build.squeezed().explain(text.decode(errors="replace")))
-    return Facts(system, sensor, flash, crashes, asked)
+    return Facts(system, sensor, flash, crashes, asked, state)
 
 
 def examine(facts: Facts) -> list[Finding]:
@@ -165,7 +173,9 @@ def examine(facts: Facts) -> list[Finding]:
         given = facts if section == "all" else getattr(facts, section)
         if given is None:
             eeg = facts.system.kit == wire.KIT_EEG
-            why = "there is no such check of this kit" if eeg else "a night is being recorded"
+            why = (
+                "`dreamlamp doctor --wiring`, by its cable" if eeg else "a night is being recorded"
+            )
             found.append(Finding(section, name, SKIPPED, why))
             continue
         trouble = function(given)
@@ -190,6 +200,21 @@ def _cause(s: System) -> Trouble | None:
     return None
 
 
+@check("all", "safe mode")
+def _safe(facts: Facts) -> Trouble | None:
+    if facts.state != wire.SAFE:
+        return None
+    if facts.system.strikes >= STRIKES:
+        return Trouble(
+            "it crashed three times in a row, so it records nothing until it ran for ten minutes",
+            "`dreamlamp sync` now, for the nights are there; then `dreamlamp update`",
+        )
+    return Trouble(
+        "its button was held when it started, so it records nothing",
+        "unplug it and plug it in again, hands off; `dreamlamp doctor --wiring` if nobody held it",
+    )
+
+
 @check("system", "crashes in a row")
 def _strikes(s: System) -> Trouble | None:
     if not s.strikes:
@@ -197,7 +222,7 @@ def _strikes(s: System) -> Trouble | None:
     return Trouble(
         f"{s.strikes} crashes without ten good minutes between them; after 3 it records nothing",
         "`dreamlamp update`; if it goes on, `dreamlamp flash` (the nights stay)",
-        BAD if s.strikes >= 3 else CURIOUS,
+        BAD if s.strikes >= STRIKES else CURIOUS,
     )
 
 
@@ -229,8 +254,14 @@ def _memory(s: System) -> Trouble | None:
 @check("system", "supply")
 def _supply(s: System) -> Trouble | None:
     if s.kit == wire.KIT_EEG:
-        if s.supply_mv < PLUGGED_MV:
+        if CELL_MV < s.supply_mv < PLUGGED_MV:
             return None
+        if not CELL_MV < s.supply_mv < TORN_MV:
+            return Trouble(
+                f"{s.supply_mv / 1000:.1f} V at the 5 V pin cannot be: nobody can tell whether "
+                "USB is in, and nothing is recorded",
+                "look at A1's three wires, R8 and R9 (hardware/README.md)",
+            )
         return Trouble(
             f"{s.supply_mv / 1000:.1f} V at the 5 V pin: USB is in, and nothing is recorded",
             "take the electrodes off before anything is plugged in; pull the plug to record",
@@ -276,12 +307,13 @@ def _errors(facts: Facts) -> Trouble | None:
 
 @check("flash", "flash wear")
 def _wear(f: Flash) -> Trouble | None:
-    if f.faults < WORN_SECTORS and f.rot < WORN_SECTORS:
+    if f.faults < WORN_SECTORS and f.rot < WORN_SECTORS and not f.bad:
         return None
     return Trouble(
-        f"{f.faults} writes did not stick and {f.rot} frames had rotted since power came",
+        f"{f.faults} writes did not stick, {f.bad} sectors take no more and {f.rot} frames had "
+        "rotted since power came",
         "fetch the nights now (`dreamlamp sync`) and put another board in",
-        BAD if f.faults else CURIOUS,
+        BAD if f.faults or f.bad else CURIOUS,
     )
 
 
@@ -391,13 +423,17 @@ def _warm(s: Sensor) -> Trouble | None:
     return Trouble(f"{s.die_c} C: it stopped to spare the skin", "let it cool; check for a short")
 
 
-def words(system: System) -> dict[str, str]:
+def words(facts: Facts) -> dict[str, str]:
     """The plain facts, for people."""
+    system, flash = facts.system, facts.flash
     version = ".".join(map(str, system.firmware))
+    each = flash.newest * SECTORS_A_NIGHT / flash.sectors
     return {
         "firmware": f"{version} in /{'ab'[system.mark & 1]}",
         "MicroPython": ".".join(map(str, system.micropython)),
         "started": f"{CAUSES.get(system.cause, '?')}, the {system.boot}. time, "
         f"{system.uptime_s // 60} min ago",
         "memory": f"{system.heap_free} bytes free, {system.heap_low} at worst",
+        "flash": f"{flash.nights} nights, {flash.newest} since it was made: about {each:.0f} "
+        f"erases a sector of {ENDURANCE}; {flash.erases} since power came, {flash.bad} bad",
     }

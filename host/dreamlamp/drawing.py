@@ -33,12 +33,13 @@ WIDE = 30.0  # epochs further apart than this, in s, are not joined by a line
 
 
 def panels(night: Night) -> dict[str, str]:
-    """SVG text of each panel: worn, stages, heart, score or, of EEG, bands; lamp if it shone."""
+    """SVG text of each panel: worn, stages, heart or, of EEG, bands; score; lamp if it shone."""
     ranges = {_worn: (0, 1), _stages: (-0.12, len(stage_rows(night)) - 0.08)}
     if night.kit == "eeg":
         ranges[_bands] = (0, wire.EEG_BANDS)
     else:
-        ranges |= {_heart: heart_range(night), _score: score_range(night)}
+        ranges[_heart] = heart_range(night)
+    ranges[_score] = score_range(night)
     if night.epochs["light"].any():
         ranges[_lamp] = (0, lamp_top(night))
     width = (0, max(night.length_s, 1))

@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 from lamp import VERSION, wire
 
+from . import headset
 from .errors import DreamlampError
 from .extras import needs
 from .nights import Night
-from .recordings import GAP_S, BadRecording, Recording, beats_of_ecg, checked
+from .recordings import GAP_S, SHORTEST_MIN, BadRecording, Recording, beats_of_ecg, checked
 from .words import loop_sentence
 
 MISSING = -1  # no such half minute, no such beat; not the temperature's, see below
@@ -48,9 +49,11 @@ def write(night: Night, facts: dict, path: Path) -> None:
     """Write `night` to `path`; `facts` are `summary.summarise` of it."""
     edfio = needs("edfio", "export")
     size = max(1, round(night.length_s / wire.EPOCH_S))
+    eeg = night.kit == "eeg"  # whose baseline is of bands (WIRE.md)
     signals = [
         edfio.EdfSignal.from_digital(
-            values.astype(np.int16), 1 / RECORD_S, label=label, physical_dimension=unit,
+            values.astype(np.int16), 1 / RECORD_S, label=label,
+            physical_dimension="" if eeg and label == "Baseline" else unit,
             physical_range=(-32768 * step, 32767 * step), transducer_type="Dreamlamp",
         )
         for (label, unit, step), values in zip(SIGNALS.values(), _columns(night, size))
@@ -146,17 +149,37 @@ def recording(path: Path) -> Recording:
             held = (edfio.read_bdf if path.suffix.lower() == ".bdf" else edfio.read_edf)(path)
             signals = {s.label.strip().lower(): s for s in held.signals}
             notes = list(held.annotations)
-            seconds, remark = _beats(path, signals)
+            head, remark = _head(signals)
+            seconds = np.zeros(0)
+            if head is None or set(signals) & {*RR_LABELS, *RATE_LABELS, "ecg", "ekg"}:
+                seconds, remark = _beats(path, signals)
             began = _began(held)
     except (DreamlampError, OSError):
         raise
     except Exception as error:  # the library raises whatever its parser stumbles over
         raise BadRecording(path, f"not readable as EDF ({error})") from None
     stages, at_s = _stages(notes)
-    return checked(
-        path, seconds, stages=stages, stages_at_ms=round(at_s * 1000), began=began, how=remark,
-        scored_by=f"the annotations of {path.name}" if stages else "",
-    )  # fmt: skip
+    more: dict = {
+        "stages": stages, "stages_at_ms": round(at_s * 1000), "began": began, "how": remark,
+        "scored_by": f"the annotations of {path.name}" if stages else "", "eeg": head,
+    }  # fmt: skip
+    if head is None or seconds.size:
+        return checked(path, seconds, **more)
+    if len(head) < SHORTEST_MIN * 60 * headset.RATE_HZ:
+        raise BadRecording(path, f"less than {SHORTEST_MIN} min of EEG is too short for a night")
+    return Recording(path.name, seconds.astype(np.int64), **more)
+
+
+def _head(signals: dict) -> tuple[np.ndarray | None, str]:
+    """Its first EEG as the virtual head gives it, and which it is; None where there is none."""
+    for label, signal in signals.items():
+        if "eeg" in label:
+            unit = signal.physical_dimension.strip().lower()
+            uv = signal.data * {"v": 1e6, "mv": 1e3}.get(unit, 1.0)
+            return headset.resampled(uv, signal.sampling_frequency), (
+                f"the EEG is real ({signal.label.strip()}), resampled to {headset.RATE_HZ} Hz"
+            )
+    return None, ""
 
 
 def _beats(path: Path, signals: dict) -> tuple[np.ndarray, str]:

@@ -4,15 +4,17 @@ Knows the order of the steps; what is written is image.py's affair, how it is wr
 chip.py and remote.py.
 """
 
+import asyncio
 import contextlib
 import re
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lamp import VERSION
+from lamp import VERSION, wire
 
-from . import build, cable, chip, image, places, stored
+from . import build, cable, chip, doctor, image, places, stored
 from .line import LampError
 from .remote import BoardError, Remote, connect, differing
 
@@ -39,6 +41,40 @@ class Flashed:
         return {**self.__dict__, "firmware": ".".join(map(str, VERSION)), "ok": True}
 
 
+@dataclass
+class Standing:
+    """What a lamp that runs has to lose."""
+
+    recording: bool
+    nights: int
+    unsynced: int
+
+
+def standing(port: str) -> Standing | None:
+    """How things stand with the lamp at `port`; None where none answers."""
+
+    async def ask() -> Standing:
+        async with cable.connect(port) as line:
+            state = struct.unpack(wire.HELLO_LAYOUT, await line.request(wire.HELLO))[5]
+            facts = await line.request(wire.CHECKUP, bytes((wire.CHECK_FLASH,)))
+            held = doctor.Flash._make(struct.unpack(wire.CHECK_FLASH_LAYOUT, facts))
+            return Standing(state == wire.RECORDING, held.nights, held.unsynced)
+
+    try:
+        return asyncio.run(ask())
+    except LampError:
+        return None
+
+
+def refuse_in_a_night(found: Standing | None, what: str) -> None:
+    """`what` is the command that would break a night off."""
+    if found and found.recording:
+        raise BoardError(
+            f"the lamp is recording a night: {what} it in the morning, or say --now (the night "
+            f"goes on after the {what})"
+        )
+
+
 def firmware(arch: str, slot: str = "a") -> dict[str, bytes]:
     """The files of this package's firmware for a chip, as they lie on the board."""
     return image.contents(build.flashable(arch, places.built(), places.boot()), slot)
@@ -51,7 +87,10 @@ def flash(
     told: Told = lambda what, share: None,
     erase: bool = False,
 ) -> Flashed:
-    """Make a lamp of the board at `port`; without MicroPython's image only files are copied."""
+    """Make a lamp of the board at `port`; without MicroPython's image only files are copied.
+
+    So they are where MicroPython turns out to run on another kind of chip than the image's.
+    """
     if micropython is not None:
         parts = image.parts(micropython, firmware(image.ARCH))
         chip.identify(port)
@@ -59,7 +98,7 @@ def flash(
     with connect(port) as board:
         arch = check(board)
         files = firmware(arch)
-        if micropython is None:
+        if micropython is None or arch != image.ARCH:
             mount(board)
             board.put(files, told)
         told("verify", 0)

@@ -11,6 +11,8 @@ import numpy as np
 RATE_HZ = 125
 EPOCH_S = 30
 EDGES_HZ = ((0.5, 4), (4, 8), (8, 13), (13, 30), (30, 50))  # as the recordings' bands
+ALPHA_BETA = (2, 3)
+BURST_S, BURST_DB = 60, 12.0  # of an injected loop; made up
 UNIT_UV = 1 / 16  # of the signal that is returned
 # stage: power density of each band, uV^2/Hz; medians of Pz-Oz in the recordings, rounded
 TYPICAL = {
@@ -29,6 +31,28 @@ def powers_of(stages: list[str], seed: int = 1) -> np.ndarray:
     wander = rng.normal(size=level.shape).cumsum(axis=0)
     wander -= np.linspace(0, 1, len(level))[:, None] * wander[-1]
     return 2 ** (level + 0.25 * rng.normal(size=level.shape) + 0.02 * wander)
+
+
+def with_bursts(powers: np.ndarray, starts_s: list[float]) -> np.ndarray:
+    """The same powers with a burst of alpha and beta from each of `starts_s` on: a loop."""
+    out = powers.copy()
+    t = np.arange(0, len(powers) * EPOCH_S) + 0.5
+    height = sum(
+        (np.sin(np.pi * np.clip((t - at) / BURST_S, 0, 1)) for at in starts_s), np.zeros(len(t))
+    )
+    gain = (10 ** (BURST_DB * height / 10)).reshape(-1, EPOCH_S).mean(axis=1)
+    out[:, ALPHA_BETA] *= gain[:, None]
+    return out
+
+
+def resampled(uv: np.ndarray, rate_hz: float) -> np.ndarray:
+    """A signal in uV -> int16 samples as `signal`'s; what lies above half of either rate goes."""
+    spectrum = np.fft.rfft(uv - uv.mean())
+    n = round(len(uv) * RATE_HZ / rate_hz)
+    kept = np.zeros(n // 2 + 1, complex)
+    kept[: len(spectrum)] = spectrum[: len(kept)]
+    at_125 = np.fft.irfft(kept, n) * n / len(uv)
+    return np.clip(np.rint(at_125 / UNIT_UV), -32768, 32767).astype("<i2")
 
 
 def signal(powers: np.ndarray, seed: int = 1) -> np.ndarray:

@@ -27,7 +27,6 @@ EPOCH_MS = wire.EPOCH_S * 1000
 JUDGED = (
     wire.LOOP, wire.RESCUE, wire.REFUSED_RESCUE, wire.SETTLED, wire.WOKE, wire.NO_RESPONSE,
 )  # fmt: skip
-CONSTANTS = {"cycle_n": "CYCLE_N", "cycle_r": "CYCLE_R", "hold_limit": "HOLD_LIMIT"}
 
 
 @dataclass(frozen=True)
@@ -45,20 +44,18 @@ class Settings:
         return asdict(self)
 
 
-_constants = threading.Lock()  # the judges read them from their module
+_limits = threading.Lock()  # the judges read them from their class
 
 
 @contextmanager
 def _in_force(settings: Settings) -> Iterator[None]:
-    with _constants:
-        before = {name: getattr(loops, name) for name in CONSTANTS.values()}
+    with _limits:
+        before = loops.Loops.limits
         try:
-            for key, name in CONSTANTS.items():
-                setattr(loops, name, getattr(settings, key))
+            loops.Loops.limits = settings.cycle_n, settings.cycle_r, settings.hold_limit
             yield
         finally:
-            for name, value in before.items():
-                setattr(loops, name, value)
+            loops.Loops.limits = before
 
 
 def again(night: Night, settings: Settings) -> Night:

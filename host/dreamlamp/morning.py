@@ -19,7 +19,7 @@ from .words import moment, why
 
 LEAST, MOST = -20, 50  # percent of the committed threshold; the lamp refuses more
 NO_STEP, YES_STEP = 5, -2
-SAW = "the lamp saw your heart agitated again and again, or held high"
+SAW = "the lamp saw your {} surge again and again, or held high"
 ANSWERS = ("yes", "no", "unknown")  # the last moves nothing
 
 
@@ -36,12 +36,13 @@ def questions(night: Night, facts: dict) -> list[Question]:
     """One for each time the lamp saw a loop; `facts` of summary.summarise."""
     given = night.note.get("morning", {})
     found = []
+    saw = SAW.format("fast waves" if night.kit == "eeg" else "heart")
     for event in night.events:
         if event.code not in SEEN:
             continue
         at = moment(facts, night.second_of(event))
         text = (
-            f"{at}: {SAW} (score {event.a}). {_did(event)} Was it so: a bad dream, restless sleep?"
+            f"{at}: {saw} (score {event.a}). {_did(event)} Was it so: a bad dream, restless sleep?"
         )
         found.append(Question(event.epoch, text, given.get(str(event.epoch), "")))
     return found

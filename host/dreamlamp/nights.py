@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
-from math import isqrt
+from math import isqrt, log10
 
 import numpy as np
-from lamp import codec, names, wire
+from lamp import codec, eegloops, names, wire
 
 from . import clocks
 from .clocks import Clock
@@ -26,6 +26,7 @@ COLUMNS = (
     "index", "flags", "stage", "quality", "confidence", "p_w", "p_n3", "p_r", "hr_bpm_x10",
     "rmssd_ms", "score", "cycle", "hold", "lag_s", "base_bpm", "light", "led", "temp_c", "beats",
 )  # fmt: skip
+AROUSAL_DB = 10 * log10(2) / 8 / 2 / eegloops.GAIN  # of its series, the mean of two bands
 BEATS_MAX = 128
 SAMPLES_MAX = 255
 
@@ -136,6 +137,17 @@ class Night:
 
     def __len__(self) -> int:
         return len(self.epochs["index"])
+
+    @property
+    def arousal_db(self) -> np.ndarray:
+        """Of the EEG kit: alpha and beta of each epoch over the sleeper's usual ones, the mean of
+        both in dB, as `lamp/eegloops.py` adds them up; nan where one or the other is unknown."""
+        base = self.epochs["base_bpm"] * 10.0
+        if self.kit != "eeg":
+            return np.full(len(base), np.nan)
+        now = eegloops.GAIN * (self.bands[:, 2].astype(float) + self.bands[:, 4])
+        known = (base > 0) & (now > 0)
+        return np.where(known, (now - base) * AROUSAL_DB, np.nan)
 
     @property
     def stages(self) -> list[str]:

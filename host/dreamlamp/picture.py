@@ -1,4 +1,4 @@
-"""One decision of the lamp as a picture: the heart, the score and the light around it.
+"""One decision of the lamp as a picture: the heart or the EEG, the score and the light around it.
 
 As a file (SVG, PNG, or a page of its own) by matplotlib, or as rows of blocks for a terminal.
 """
@@ -80,9 +80,14 @@ def _dress(axis) -> None:
 
 
 def _heart(axis, night: Night, case: Case) -> None:
+    epochs, minutes = _epochs(night, case)
+    if night.kit == "eeg":
+        label = "alpha and beta over your usual, dB"
+        axis.plot(minutes, _arousal(night, case)[1], color=HEART, lw=1, label=label)
+        _legend(axis)
+        return
     at, rate = beats_near(night, case)
     axis.plot(at / 60, rate, color=HEART, lw=1, label="heart, bpm")
-    epochs, minutes = _epochs(night, case)
     base = np.where(epochs["base_bpm"] > 0, epochs["base_bpm"], np.nan)
     axis.plot(minutes, base, color=SOFT, lw=1, dashes=(4, 3), label="usual")
     _legend(axis)
@@ -118,6 +123,13 @@ def _epochs(night: Night, case: Case) -> tuple[dict, np.ndarray]:
     return {name: values[near] for name, values in night.epochs.items()}, away[near] / 60
 
 
+def _arousal(night: Night, case: Case) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds from the case, and dB of alpha and beta over the usual, of the epochs near."""
+    away = night.seconds + wire.EPOCH_S / 2 - case.second
+    near = (away >= -BEFORE_S) & (away <= AFTER_S)
+    return away[near], night.arousal_db[near]
+
+
 def beats_near(night: Night, case: Case) -> tuple[np.ndarray, np.ndarray]:
     """Seconds from the case and rates (bpm, a median over five beats) of the good beats near."""
     at: list[float] = []
@@ -135,15 +147,17 @@ def beats_near(night: Night, case: Case) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rows(night: Night, case: Case, width: int, high: int = 6) -> list[tuple[str, str]]:
-    """(label, blocks) for a terminal: `high` rows of heart, one of score, one of light."""
+    """(label, blocks) for a terminal: `high` rows of heart or EEG, one of score, one of light."""
     edges = np.linspace(-BEFORE_S, AFTER_S, width + 1)
-    at, rate = beats_near(night, case)
+    eeg = night.kit == "eeg"
+    at, rate = _arousal(night, case) if eeg else beats_near(night, case)
     heart = _binned(edges, at, rate)
+    unit = "dB" if eeg else "bpm"
     low, top = np.nanpercentile(heart, [2, 100]) if np.isfinite(heart).any() else (0, 1)
     level = np.nan_to_num((heart - low) / max(top - low, 1) * high * 8, nan=-1)
     lines = []
     for row in reversed(range(high)):
-        label = f"{top:.0f} bpm" if row == high - 1 else f"{low:.0f} bpm" if row == 0 else ""
+        label = f"{top:.0f} {unit}" if row == high - 1 else f"{low:.0f} {unit}" if row == 0 else ""
         part = np.clip(np.round(level - row * 8), 0, 8).astype(int)
         if row == 0:
             part = np.where(level >= 0, np.maximum(part, 1), 0)

@@ -22,6 +22,7 @@ import numpy as np
 from .errors import DreamlampError
 
 EPOCH_S = 30
+EEG_HZ = 125  # of the kit's front end
 GAP_S = 5  # longest believable pause between beats of a sleeper; beyond it the signal was away
 DOUBLE_MS = 200  # two detections closer than this are one beat (refractory time of the ventricle)
 MEDIAN_MS = (300, 2000)  # 200 to 30 beats a minute
@@ -57,17 +58,21 @@ class Recording:
     began: datetime | None = None  # clock at its start, with its zone
     how: str = ""  # the beats were come by, where the file holds none
     powers: np.ndarray | None = None  # of EEG bands, uV^2/Hz, each 30 s; then there are no beats
+    eeg: np.ndarray | None = None  # int16, as headset.signal's, from the recording's start
 
     @property
     def seconds(self) -> float:
         if self.powers is not None:
             return float(len(self.powers) * EPOCH_S)
+        if self.eeg is not None and not self.beats_ms.size:
+            return len(self.eeg) / EEG_HZ
         return float(self.beats_ms[-1]) / 1000
 
-    def source(self) -> dict:
-        """Whose heart it is, for the note beside a night."""
+    def source(self, kit: str = "heart") -> dict:
+        """Whose heart it is, or whose head, for the note beside a night."""
         kind = "synthetic" if self.synthetic else "recording"
         kind = kind if self.powers is None else "spectra"
+        kind = "eeg" if kit == "eeg" and self.eeg is not None else kind
         return {"heart": kind, "name": self.name, "remarks": self.remarks()}
 
     def remarks(self) -> list[str]:

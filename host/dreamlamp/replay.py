@@ -14,10 +14,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from lamp import heart, loops, mind, wire
+from lamp import eegloops, heart, loops, mind, wire
 from lamp.wake import Wake
 
-from .nights import COLUMNS, Boot, Event, Night, decode, read_bands, read_epoch
+from .nights import AROUSAL_DB, COLUMNS, Boot, Event, Night, decode, read_bands, read_epoch
 
 DECIDED = (
     "stage", "confidence", "p_w", "p_n3", "p_r", "score", "cycle", "hold", "lag_s", "base_bpm",
@@ -110,27 +110,32 @@ def replay(night: Night) -> Verdict:
 def inside(night: Night, wanted: set[int]) -> dict[int, dict[str, Any]]:
     """What the judges held in mind after each epoch of `wanted`, which no record holds.
 
-    `chain_bpm` is the best chain of returns and `usual_bpm` the sleeper's usual one; their ratio
-    `times_usual` is held against `times_wanted`, `held` (bpm x epochs) against `held_wanted`.
+    `chain` is the best chain of returns and `usual` the sleeper's usual one, in bpm or, of EEG, in
+    dB; their ratio `times_usual` is held against `times_wanted`, `held` (bpm or dB x epochs)
+    against `held_wanted`.
     """
     run, found = _Run(night), {}
     for frame in night.frames:
         run.take(frame.kind, frame.payload)
         if frame.kind == wire.EPOCH and run.mind and run.epoch.index in wanted:
-            found[run.epoch.index] = {**_of_loops(run.mind.loops), **_of_wake(run.mind.wake)}
+            judges = run.mind.loops, run.mind.wake
+            found[run.epoch.index] = {**_of_loops(judges[0], run.floor), **_of_wake(judges[1])}
     return found
 
 
-def _of_loops(own: loops.Loops) -> dict[str, Any]:
-    usual = loops._FLOOR_LEAST + own._floor / 4096  # bpm x10
-    limit = loops.CYCLE_N + ((loops.CYCLE_R - loops.CYCLE_N) * (own.rem >> 8) >> 8)
+def _of_loops(own: loops.Loops, floor: int) -> dict[str, Any]:
+    usual = loops._FLOOR_LEAST + floor / 4096  # bpm x10
+    of_eeg = isinstance(own, eegloops.EegLoops)
+    unit, kind = (AROUSAL_DB, "db") if of_eeg else (0.1, "bpm")
+    least, most, hold = own.limits
+    limit = least + ((most - least) * (own.rem >> 8) >> 8)
     return {
-        "chain_bpm": own._peak / 10,
-        "usual_bpm": round(usual / 10, 2),
+        f"chain_{kind}": round(own._peak * unit, 1),
+        f"usual_{kind}": round(usual * unit, 2),
         "times_usual": round(own._peak / usual, 2),
         "times_wanted": round(limit * own.threshold / 1000, 2),
-        "held": own._held / 10,
-        "held_wanted": loops.HOLD_LIMIT * own.threshold / 1000,
+        "held": round(own._held * unit, 1),
+        "held_wanted": round(hold * own.threshold / 100 * unit, 1),
         "rem_like": round(own.rem / 65280, 2),
         "threshold_percent": own.threshold,
         "baseline_nights": own.nights,
@@ -171,6 +176,7 @@ class _Run:
         self.mind: mind.Mind = None  # type: ignore[assignment]
         self.lit = False  # by what no mind decides about, or until just now
         self.epoch = wire.Epoch()
+        self.floor = 0
         self.bands: dict[int, bytes] = {}  # of the epoch that follows, by its index
         self.expected: tuple[int, ...] | None = None
 
@@ -228,6 +234,7 @@ class _Run:
         if wake.run or wake.ramp.goal or wake.ramp.level:
             wake.ramp.level = self.lights[self.count + 1] * 100
         ended_s = self.boot.second + (index - self.boot.epoch + 1) * wire.EPOCH_S
+        self.floor = self.mind.loops._floor  # what it is judged by; then it learns
         return self.mind.feed(epoch, ended_s)
 
     def _light(self, light: int, where: str) -> None:

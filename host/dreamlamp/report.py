@@ -99,7 +99,11 @@ def _panels(night: Night, facts: dict) -> str:
         bands_key = "power of each band, pale to full between its own least and most of this night"
         made += _panel("bands", "Spectrum", bands_key, svg["bands"] + _rows(BANDS))
     else:
-        made += _heart_panels(night, facts, svg)
+        made += _heart_panel(night, svg)
+    top = drawing.score_range(night)[1]
+    score = svg["score"] + _levels(0, top, 100, only=100) + _marks(night, facts)
+    score_key = "dashed: the threshold · tinted: the detector may look"
+    made += _panel("score", "Loop score", score_key, score)
     dark = "" if "lamp" in svg else '<p class="dark">The lamp stayed dark all night.</p>'
     if "lamp" in svg:
         lamp = svg["lamp"] + _levels(0, drawing.lamp_top(night), 20)
@@ -112,16 +116,11 @@ def _panels(night: Night, facts: dict) -> str:
     return f'<section class="night">{worn}{made}<div class="hours">{hours}</div>{dark}</section>'
 
 
-def _heart_panels(night: Night, facts: dict, svg: dict[str, str]) -> str:
+def _heart_panel(night: Night, svg: dict[str, str]) -> str:
     low, high = drawing.heart_range(night)
     step = 20 if high - low > 50 else 10
     heart_key = "mean and spread of each half minute, bpm · dashed: the baseline"
-    made = _panel("heart", "Heart rate", heart_key, svg["heart"] + _levels(low, high, step))
-    top = drawing.score_range(night)[1]
-    score = svg["score"] + _levels(0, top, 100, only=100) + _marks(night, facts)
-    score_key = "dashed: the threshold · tinted: the detector may look"
-    made += _panel("score", "Loop score", score_key, score)
-    return made
+    return _panel("heart", "Heart rate", heart_key, svg["heart"] + _levels(low, high, step))
 
 
 def _rows(names: tuple[str, ...]) -> str:

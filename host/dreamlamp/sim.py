@@ -68,6 +68,9 @@ class Scenario:
     visit: bool = False  # a host sets the clock in the evening
     full_flash: bool = False  # of earlier nights that no host ever fetched
     costs: dict = field(default_factory=dict)  # what else world.json says (DESIGN.md)
+    faults: list[tuple] = field(
+        default_factory=list
+    )  # of its parts: (when, event, ...) of world.py
     besieged: bool = False  # a stranger takes the lamp's connection whenever it is offered
     presses: list[tuple[float, float]] = field(
         default_factory=list
@@ -124,7 +127,7 @@ class World:
         self.fast_until_s = int(self.over_s) + AFTER_S
         _fits(recording, scenario.kit)
         folder.mkdir(parents=True, exist_ok=True)
-        self.source = {**recording.source(), "simulated": simulated(scenario.settings)}
+        self.source = {**recording.source(scenario.kit), "simulated": simulated(scenario.settings)}
         about = [self.source, crc32(recording.beats_ms.tobytes()), asdict(scenario)]
         kept = self._kept(json.dumps(about, default=bytes.hex))
         (folder / "source.json").write_text(json.dumps(self.source))
@@ -178,6 +181,7 @@ class World:
             found += [[_ms(lead + start), "finger_off"], [_ms(lead + end), "finger_on"]]
         found += [[_ms(lead + at), "power_cut", _ms(away)] for at, away in plan.power_cuts]
         found += [[_ms(lead + at), "button", _ms(lasts)] for at, lasts in plan.presses]
+        found += [[_ms(lead + at), *what] for at, *what in plan.faults]
         if plan.besieged:
             found.append([_ms(lead), "stranger", _ms(self.over_s + BESIEGED_S)])
         if plan.ends == "button":
@@ -199,22 +203,27 @@ def _ms(second: float) -> int:
 
 def _fits(recording: Recording, kit: str) -> None:
     """Refuse a recording that has nothing for this kit's sensor."""
-    if kit == "eeg" and recording.powers is None and not recording.synthetic:
+    without = recording.powers is None and recording.eeg is None
+    if kit == "eeg" and without and not recording.synthetic:
         raise DreamlampError(
-            f"{recording.name} holds no EEG: name a file of band powers, or none for a "
-            "synthetic sleeper"
+            f"{recording.name} holds no EEG: name an EDF file that does, a file of band powers, "
+            "or none for a synthetic sleeper"
         )
-    if kit == "heart" and recording.powers is not None:
+    if kit == "heart" and not recording.beats_ms.size:
         raise DreamlampError(f"{recording.name} holds EEG and no beats: choose the kit eeg")
 
 
 def _head(recording: Recording, lead_s: int, seed: int) -> bytes:
     """The signal of a head from the moment the unit is plugged in, awake before the recording."""
+    early = headset.powers_of(["W"] * (lead_s // wire.EPOCH_S), seed)
+    late = headset.powers_of(["W"] * 3, seed)
+    if recording.eeg is not None:
+        parts = headset.signal(early, seed), recording.eeg, headset.signal(late, seed)
+        return np.concatenate(parts).tobytes()
     powers = recording.powers
     if powers is None:
         powers = headset.powers_of(recording.stages or [], seed)
-    early = headset.powers_of(["W"] * (lead_s // wire.EPOCH_S), seed)
-    late = headset.powers_of(["W"] * 3, seed)
+        powers = headset.with_bursts(powers, [at / 1000 for at in recording.loops_ms])
     return headset.signal(np.concatenate([early, powers, late]), seed).tobytes()
 
 

@@ -51,6 +51,7 @@ def summarise(night: Night) -> dict:
         "good_min": float(good.sum() * minutes),
         "quality_percent": _mean(epochs["quality"][worn]),
         "holes": holes(night),
+        "lost": _lost(night),
         "statistics": statistics(night.stages),
         "heart": _heart(epochs, good),
         "breathing": {"cyclic_percent": cyclic_percent(night)},
@@ -79,6 +80,13 @@ def _clock(night: Night) -> dict:
         "quarrel_s": clocks.quarrel_s(night.clocks),
         "change": night.clock_change,
     }
+
+
+def _lost(night: Night) -> dict:
+    """Samples that nobody fetched in time, and in how many epochs."""
+    said = [e.a for e in night.events if e.code == wire.SAMPLES_LOST]
+    marked = (night.epochs["flags"] & wire.F_LOST) > 0
+    return {"samples": sum(said), "epochs": int(marked.sum())}
 
 
 def _mean(values: np.ndarray) -> float | None:
@@ -180,7 +188,8 @@ def _early_end(night: Night) -> list[dict]:
         return []
     why = {
         wire.END_FULL: "the lamp's memory was full: nothing after this was kept",
-        wire.END_USB: "USB was plugged in: with electrodes on a head nothing is recorded then",
+        wire.END_USB: "USB was plugged in, or the wire that tells of it came off: "
+        "with electrodes on a head nothing is recorded then",
         wire.END_LOST: "the night was broken off here and closed when the lamp started again",
     }[night.end]
     return [{"from_s": night.length_s, "to_s": night.length_s, "why": why}]
@@ -193,7 +202,9 @@ def reasons(night: Night) -> list[dict]:
     for event in night.events:
         if event.code in JUDGEMENTS and event.epoch in at:
             i = at[event.epoch]
-            figures = {name: int(night.epochs[name][i]) for name in FIGURES}
+            figures: dict = {name: int(night.epochs[name][i]) for name in FIGURES}
+            if night.kit == "eeg":
+                figures["arousal_db"] = float(np.nan_to_num(night.arousal_db[i]))
             found.append({**_event(night, event), "stage": night.stages[i], **figures})
     return found
 

@@ -194,7 +194,8 @@ class Fetch:
     def is_here(self) -> bool:
         """Whether the night was fetched up to where it ends now, and its file is as it was.
 
-        A sealed file is taken at its note's word where nobody gave the passphrase.
+        Where nobody gave the passphrase, a sealed file is as it was if its sealed bytes are; one
+        that was sealed later is believed only where the lamp heard before that it is held.
         """
         note = self.noted()
         if self.part.exists() or not self.path.exists():
@@ -202,9 +203,10 @@ class Fetch:
         if note.get("entry", {}).get("length") != self.entry.length:
             return False
         if not sealed.readable(self.path):
-            return True
+            same = sha256(self.path.read_bytes()) == note.get("stored_sha256")
+            return same or bool(self.entry.flags & wire.ENTRY_SYNCED)
         try:
-            return hashlib.sha256(sealed.read(self.path)).hexdigest() == note.get("sha256")
+            return sha256(sealed.read(self.path)) == note.get("sha256")
         except sealed.Damaged:
             return False
 
@@ -332,8 +334,9 @@ class Fetch:
         if self.path.exists() and not self.continues(note, data):
             self.put_aside()
             note = {}
-        sealed.put(self.path.with_suffix(".json"), self.about(note, data, sha))
-        sealed.write(self.path, data)
+        stored = sealed.seal(self.path.parent, data)
+        sealed.put(self.path.with_suffix(".json"), self.about(note, data, stored))
+        sealed.put(self.path, stored)
         self.part.unlink()  # last: while it is there, the two above may not belong together
         if self.entry.open:
             self.result.state = "partial"
@@ -347,10 +350,10 @@ class Fetch:
     def continues(self, note: dict, data: bytes) -> bool:
         """Whether what is kept under this name is where `data` begins."""
         if note:
-            return hashlib.sha256(data[: note.get("bytes", 0)]).hexdigest() == note.get("sha256")
+            return sha256(data[: note.get("bytes", 0)]) == note.get("sha256")
         return sealed.readable(self.path) and data.startswith(sealed.read(self.path))
 
-    def about(self, note: dict, data: bytes, sha: bytes) -> bytes:
+    def about(self, note: dict, data: bytes, stored: bytes) -> bytes:
         """What the night's bytes do not tell, to lie beside them. `note`: what was there.
 
         How the clock stood in earlier power-ups is kept from an earlier sync of this night.
@@ -358,13 +361,18 @@ class Fetch:
         older = [c for c in note.get("clocks", ()) if c["boot"] != self.clock["boot"]]
         about = {
             "lamp": self.link.name,
-            "sha256": sha.hex(),
+            "sha256": sha256(data),
+            "stored_sha256": sha256(stored),  # of what lies on disk, sealed or not
             "bytes": len(data),
             "entry": asdict(self.entry),
             **virtual(),
             "clocks": [*older, self.clock],
         }
         return json.dumps(about, indent=1).encode()
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def bad_bytes(data: bytes, night: int) -> int:

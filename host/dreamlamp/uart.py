@@ -1,9 +1,10 @@
 """The computer's end of a virtual lamp's serial line: a pty, and a port by RFC 2217.
 
 Both carry the same bytes. DTR and RTS travel over RFC 2217 only (a pty has none) and do what the
-two transistors of a DevKitC do: RTS without DTR holds the chip in reset. What nobody reads is
-lost, as on a wire. Knows no lamp: `Uart.lamp` is whatever has `stdin`, `hears`, `interrupt()`
-and `hold(down)`.
+two transistors of a DevKitC do: RTS without DTR holds the chip in reset, DTR without RTS is the
+button BOOT, which counts when the reset ends. What nobody reads is lost, as on a wire. Knows no
+lamp: `Uart.lamp` is whatever has `stdin`, `hears`, `interrupt()` and `hold(down)`; `Uart.rom`
+(rom.py) listens in its place after a reset with BOOT held.
 """
 
 import contextlib
@@ -18,6 +19,8 @@ from typing import Any
 import serial
 from serial.rfc2217 import PortManager
 
+from .rom import Rom
+
 CTRL_C = b"\x03"
 CHUNK = 4096
 
@@ -27,6 +30,8 @@ class Uart:
 
     def __init__(self) -> None:
         self.lamp: Any = None
+        self.rom: Rom | None = None
+        self.reset = False  # the reset is held, or has just ended and BOOT is not yet known
         self.master, self.slave = os.openpty()  # the slave stays open: no hang-up between users
         tty.setraw(self.slave)
         os.set_blocking(self.master, False)
@@ -101,12 +106,26 @@ class Uart:
         client.close()
 
     def _pins(self, dtr: bool, rts: bool) -> None:
-        if self.lamp:
-            self.lamp.hold(rts and not dtr)
+        if not self.lamp:
+            return
+        if rts and not dtr:
+            if self.rom:
+                self.rom.sleep()
+            self.reset = True
+            self.lamp.hold(True)
+        elif self.reset and not rts:  # with both on, EN's capacitor is still charging
+            self.reset = False
+            if dtr and self.rom:
+                self.say(self.rom.wake())
+            else:
+                self.lamp.hold(False)
 
     def _hear(self, data: bytes) -> None:
         """Bytes for the lamp; while something runs there, Ctrl-C is no byte but an interrupt."""
         lamp = self.lamp
+        if self.rom and self.rom.awake:
+            self.say(self.rom.hear(data))
+            return
         if not lamp or not data:
             return
         for i, piece in enumerate(data.split(CTRL_C) if lamp.hears else [data]):

@@ -67,7 +67,7 @@ def update(
     `busy`; it goes on after the update.
     """
     if not busy:
-        asyncio.run(_refuse_in_a_night(port))
+        flash.refuse_in_a_night(flash.standing(port), "update")
     slot = _begin(port, told, files)
     if slot is None:
         asyncio.run(_awake(port))
@@ -116,19 +116,6 @@ def _slot_only(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def _placed(files: Mapping[str, bytes], slot: int) -> dict[str, bytes]:
     return {f"/{SLOTS[slot]}/{path}": data for path, data in files.items()}
-
-
-async def _refuse_in_a_night(port: str) -> None:
-    try:
-        async with cable.connect(port) as line:
-            state = struct.unpack(wire.HELLO_LAYOUT, await line.request(wire.HELLO))[5]
-    except LampError:
-        return  # no firmware that answers: all the more reason
-    if state == wire.RECORDING:
-        raise BoardError(
-            "the lamp is recording a night: update it in the morning, or say --now (the night "
-            "goes on after the update)"
-        )
 
 
 async def outcome(port: str, slot: int, told: Told) -> Updated:

@@ -8,10 +8,12 @@ The only file that knows aiohttp; what the pages say is webpages.py's.
 
 import asyncio
 import hmac
+import os
 import secrets
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from aiohttp import web
 
@@ -23,6 +25,7 @@ POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
+ONWARD = '<!doctype html><meta http-equiv="refresh" content="0;url={}">'
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "Cache-Control": "no-store",
@@ -112,6 +115,9 @@ class Server:
             return self._answer(self.failed(403, "another page asked for this; it was not done"))
         if _same(request.query.get("token", ""), self.token) and request.method == "GET":
             answer = web.Response(status=303, headers={"Location": "/"})
+            if request.headers.get("Sec-Fetch-Site") == "cross-site":
+                # another page, or a file, led here, and a strict cookie would not be sent along
+                answer = web.Response(text=ONWARD.format("/"), content_type="text/html")
             answer.set_cookie(self.cookie, self.pass_, httponly=True, samesite="Strict", path="/")
             return answer
         if not _same(request.cookies.get(self.cookie, ""), self.pass_):
@@ -137,6 +143,15 @@ class Server:
         if page.to:
             return web.Response(status=303, headers={"Location": page.to})
         return web.Response(text=page.html, content_type="text/html", status=page.status)
+
+
+def handed_over(url: str, folder: Path) -> str:
+    """The address of a file in `folder`, the owner's alone, that leads a browser to `url`: what a
+    program is started with, every user of this computer may see."""
+    file = folder / "open.html"
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(ONWARD.format(url))
+    return file.as_uri()
 
 
 def _same(one: str, other: str) -> bool:

@@ -231,12 +231,12 @@ def _places(rng, night: Night, stage: int) -> list[float]:
     out = []
     for at in rng.uniform(FIRST_S, length - 2400, 400):
         apart = all(abs(at - other) > 1200 for other in out)
-        if apart and (stage == BLIND or _fits(night.stage[int(at) // EPOCH_S :], stage)):
+        if apart and (stage == BLIND or fits(night.stage[int(at) // EPOCH_S :], stage)):
             out.append(at)
     return out
 
 
-def _fits(stages: np.ndarray, stage: int) -> bool:
+def fits(stages: np.ndarray, stage: int) -> bool:
     """Whether a loop may begin here."""
     near, far = stages[:16], stages[:60]
     return stages[0] == stage and np.mean(near == stage) >= 0.6 and np.mean(far == 0) <= 0.1

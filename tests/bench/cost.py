@@ -19,6 +19,7 @@ from dreamlamp.sync import sync
 from lamp import stagemodel
 
 from tests.bench import _costcount as count
+from tests.bench import _costeeg as eeg
 from tests.bench import _costscripts as scripts
 
 NEEDS_DATA = False
@@ -53,7 +54,9 @@ def run(data, train) -> dict:
         ]
         costs = {"work": work, "gc_us": GC_US, "boot_us": boot_us}
         result |= nights(folder, costs)
+        result["eeg"] = eeg.rows(folder, result["us_per_instruction"], GC_US, boot_us, live)
     show(result)
+    eeg.show(result["eeg"])
     return result
 
 

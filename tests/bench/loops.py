@@ -78,16 +78,16 @@ def chosen_on() -> set[str]:
     return {f"{name}/{record}" for name, records in rows for record in records.split()}
 
 
-def state_bytes() -> int | None:
-    """What one `Loops` takes of a 32-bit heap; None where there is no 32-bit build."""
+def state_bytes(what: str = "loops.Loops") -> int | None:
+    """What one detector takes of a 32-bit heap; None where there is no 32-bit build."""
     try:
         command = micropython.find(32)
     except micropython.Missing:
         return None
     code = (
         f"import sys, gc; sys.path.insert(0, {str(ROOT / 'firmware')!r})\n"
-        "from lamp import loops\nloops.Loops()\ngc.collect()\na = gc.mem_alloc()\n"
-        "x = loops.Loops()\ngc.collect()\nprint(gc.mem_alloc() - a)"
+        f"from lamp import {what.split('.')[0]}\n{what}()\ngc.collect()\na = gc.mem_alloc()\n"
+        f"x = {what}()\ngc.collect()\nprint(gc.mem_alloc() - a)"
     )
     done = subprocess.run([*command, "-c", code], capture_output=True, text=True, check=True)
     return int(done.stdout)

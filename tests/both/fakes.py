@@ -1,5 +1,7 @@
 """Stand-ins that several tests of the lamp share."""
 
+import hashlib
+
 from lamp import wire
 
 
@@ -12,6 +14,29 @@ class Settings(dict):
         else:
             self[key] = value
         return True
+
+
+class Held:
+    """The half of nightlog.NightLog's face that `held`, id -> bytes, and `entries()` decide."""
+
+    def nights(self):
+        return sorted(self.held)
+
+    def entry(self, night):
+        for entry in self.entries():
+            if entry[0] == night:
+                return entry
+
+    def read(self, night, offset, buf, cursor):
+        data = self.held[night][offset : offset + len(buf)]
+        buf[: len(data)] = data
+        return len(data)
+
+    def digest(self, night):
+        return len(self.held[night]), hashlib.sha256(self.held[night]).digest()
+
+    def delete(self, night, sha):
+        del self.held[night]
 
 
 class Night:

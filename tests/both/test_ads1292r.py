@@ -21,9 +21,11 @@ from lamp.drivers.ads1292r import Ads1292r
 BUF = array("i", [0] * 64)
 
 
-def front(phase=1):
+def front(phase=1, *defects):
     """A world of its own, and a driver on its front end."""
-    world.eeg, world.finger, world.ticker = True, True, None
+    world.eeg, world.finger, world.ticker, world.defects = True, True, None, defects
+    world.fault_until_ms = 0
+    world.listeners.clear()
     machine._front = None
     pins = [machine.Pin(n, machine.Pin.OUT, value=1) for n in (13, 4, 26)]
     driver = Ads1292r(machine.SPI(2, baudrate=1000000, polarity=0, phase=phase), *pins)
@@ -77,6 +79,109 @@ def test_a_break_begins_a_burst_of_its_own():
     assert 10 <= second <= 16 and 4 <= driver.lost <= 6
 
 
+def test_interrupts_that_queued_during_a_stall_bring_no_sample_twice():
+    driver = front()
+    take(driver, 1000)
+    taken, lost = machine._front.taken, machine._front.lost
+    time.charge_us(45000)  # five edges, one sample
+    gone = machine._front.lost - lost
+    assert machine._front.taken - taken == 1 and gone in (4, 5)
+    _n, told, _ = take(driver, 3000)
+    assert (told, driver.faults) == (gone, 0) and machine._front.lost - lost == gone
+
+
+def test_the_chip_is_set_to_what_the_night_needs_and_only_after_sdatac():
+    front()
+    regs = machine._front.regs
+    assert regs[1] == 0x00  # 125 a second
+    assert regs[2] == 0xE0  # reference, comparators of the leads, no test signal
+    assert regs[4] & 0x80 and regs[5] == 0x00  # channel 1 off, channel 2 gain 6, electrodes
+    assert regs[6] & 0x20 and regs[7] == 0x0C  # bias driven, leads of channel 2 watched
+    assert regs[9] & 2 and regs[10] & 1  # must be set
+    chip = machine._front  # continuous again, it takes no register
+    chip.select(True)
+    chip.write(b"\x41\x00\x02")
+    assert regs[1] == 0x00
+
+
+def test_samples_are_channel_twos_at_gain_six_with_their_sign():
+    driver = front()
+    chip = machine._front
+    chip._signal = lambda at: 16000 if at & 1 else -16000  # 1 mV up and down
+    take(driver, 1000)
+    time.sleep_ms(100)
+    n = driver.read_into(BUF)
+    assert n >= 8
+    values = sorted(BUF[:n])
+    swing = (values[-1] - values[0]) * 4808 // 100000  # uV, 48.08 nV a count
+    assert 1990 <= swing <= 2010
+    assert 1 << 23 < (values[0] + values[-1]) // 2 < (1 << 23) + 500000  # the electrodes' offset
+
+
+def test_rubbish_on_the_wire_is_no_sample_and_is_counted():
+    driver = front()
+    take(driver, 1000)
+    time.sleep_ms(100)
+    driver.read_into(BUF)
+    good, kept = BUF[0], machine._front.taken
+    world.fault_until_ms = world.now_ms + 400
+    n, lost, marks = take(driver, 1000)
+    assert lost == 50 and driver.faults == 50 and marks & wire.M_FAULT
+    assert 65 <= n <= 80 and machine._front.taken - kept == n
+    assert abs(BUF[0] - good) < 5000
+
+
+def test_a_wire_that_stays_bad_has_the_chip_set_up_anew_until_it_is_good():
+    driver = front()
+    take(driver, 1000)
+    starts = Calls(driver, "_set_up")
+    world.fault_until_ms = world.now_ms + 5000
+    n, _lost, marks = take(driver, 4800)
+    assert n == 0 and marks & wire.M_FAULT and starts.n >= 2
+    assert take(driver, 4000)[0] > 200
+
+
+def test_a_chip_that_fell_back_to_its_own_registers_is_set_up_anew():
+    driver = front()
+    take(driver, 1000)
+    chip = machine._front
+    chip.regs[1] = 2  # 500 a second: what a dip of the supply leaves where START is tied high
+    chip.start()
+    n, _lost, marks = take(driver, 3000)
+    assert chip.regs[1] == 0 and marks & wire.M_FAULT and n < 250
+    assert take(driver, 2000)[1] == 0
+
+
+def test_a_drdy_that_stands_still_until_a_reset_costs_a_second_or_two():
+    driver = front()
+    take(driver, 1000)
+    world.happen("bus_stuck")
+    n, _lost, marks = take(driver, 4000)
+    assert marks & wire.M_FAULT and 200 < n < 450
+    dead = front(1, "stuck_drdy")
+    assert take(dead, 3000)[0] == 0 and dead.faults >= 2
+
+
+def test_another_part_a_dead_wire_and_a_stuck_one_bring_no_sample():
+    for defect in ("ads1292", "miso_low", "miso_high"):
+        driver = front(1, defect)
+        n, _lost, marks = take(driver, 3000)
+        assert n == 0 and driver.faults >= 2 and marks & wire.M_FAULT, defect
+        assert driver.part == -1
+
+
+class Calls:
+    """Counts the calls of a driver's method."""
+
+    def __init__(self, driver, name):
+        self.n, self.method = 0, getattr(driver, name)
+        setattr(driver, name, self)
+
+    def __call__(self, *args):
+        self.n += 1
+        return self.method(*args)
+
+
 def test_a_lead_that_is_off_is_marked():
     driver = front()
     assert not take(driver, 1000)[2] & wire.M_LEADOFF
@@ -124,3 +229,27 @@ def test_reading_allocates_nothing():
     after = gc.mem_alloc()
     gc.enable()
     assert after == before
+
+
+def test_fetching_a_sample_allocates_nothing():
+    driver = front()
+    take(driver, 1000)
+    chip, world.ticker, driver._spi = machine._front, None, Wire()  # the simulator's allocate
+    driver._fetch(None)
+    gc.collect()
+    gc.disable()
+    grown = 0
+    for late in (0, 45, 400):  # in time, after a stall, late beyond all measure
+        world.now_ms += late
+        for _ in range(3):
+            chip._fetched = False
+            before = gc.mem_alloc()
+            driver._fetch(None)
+            grown += gc.mem_alloc() - before
+    gc.enable()
+    assert grown == 0
+
+
+class Wire:
+    def readinto(self, buf):
+        buf[0], buf[6] = 0xC0, 0x80

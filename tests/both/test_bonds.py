@@ -86,3 +86,33 @@ def test_the_lamps_own_identity_is_kept_at_any_time():
     lock = bonds.Bonds(Settings())
     assert lock.get(10, 0, b"irk") is None
     assert lock.put(10, b"irk", b"i" * 16, 0) and lock.get(10, 0, b"irk") == b"i" * 16
+
+
+def test_a_secret_that_cannot_be_kept_is_refused_and_lets_nobody_in():
+    lock = bonds.Bonds(Settings())
+    for lost in (bonds.OUR, bonds.PEER):
+        lock.forget()
+        lock.open(0)
+        keep = lock.settings.set
+        if lost == bonds.PEER:
+            assert lock.put(bonds.OUR, OWNER, OURS, 1)
+        lock.settings.set = lambda key, value: False
+        assert not lock.put(lost, OWNER, OURS, 1) and not lock.known()
+        assert lock.is_open(2)  # what was not kept took nobody's place
+        assert not lock.permit(0, bytes(5)) and not lock.put(10, b"irk", b"i" * 16, 1)
+        lock.settings.set = keep
+    lock.open(0)
+    assert not lock.put(bonds.OUR, STRANGER, bytes(191), 1) and not lock.known()
+
+
+def test_a_companions_rights_are_part_of_the_bond_and_outlive_another_pairing():
+    lock = paired(OWNER, FRIEND)
+    assert lock.permit(1, b"limit") and not lock.permit(2, b"limit")
+    assert lock.limit(0) == lock.limit(2) == b"" and lock.limit(1) == b"limit"
+    assert lock.get(bonds.PEER, 0, FRIEND) == THEIRS + FRIEND
+    lock.open(50)
+    assert lock.put(bonds.OUR, FRIEND, b"new", 51) and lock.put(bonds.PEER, FRIEND, b"n", 52)
+    assert lock.limit(1) == b"limit" and lock.get(bonds.PEER, 0, FRIEND) == b"n"
+    assert list(lock.settings) == ["bond0", "bond1"]
+    assert lock.permit(1, b"") and lock.limit(1) == b""
+    assert lock.get(bonds.OUR, 0, FRIEND) == b"new" and lock.get(bonds.PEER, 0, FRIEND) == b"n"

@@ -94,6 +94,25 @@ def test_a_battery_kit_turned_into_a_usb_one_is_refused_for_its_electrodes(wrong
     assert "electrodes never share a kit with a mains supply" in complaints(wrong)
 
 
+def test_a_charger_beside_electrodes_is_refused(wrong):
+    charger = {"name": "TP4056", "pins": [["IN", "pin", "+5V"], ["OUT", "p", "BAT"]]}
+    wrong["parts"]["U9"] = charger
+    wrong["kits"]["eeg"]["parts"].append("U9")
+    assert "U9.IN on the 5 V net: nothing there may live on USB" in complaints(wrong)
+    wrong["parts"]["U9"]["pins"] = [["VBUS", "pout", "+5V"], ["OUT", "p", "BAT"]]
+    assert "U9.VBUS on the 5 V net" in complaints(wrong)
+
+
+def test_a_kit_with_electrodes_is_fed_by_a_cell_and_by_nothing_else(wrong):
+    del wrong["parts"]["BT1"]["cell"]
+    assert "electrodes on the head (E1) in the EEG kit, which runs on BT1" in complaints(wrong)
+
+
+def test_more_than_a_small_light_beside_electrodes_is_refused(wrong):
+    wrong["parts"]["D2"]["watt"] = 0.31
+    assert "0.31 W of light: a cell's kit has 0.3 W at most" in complaints(wrong)
+
+
 def test_a_mosfet_that_does_not_open_at_the_pins_voltage_is_refused(wrong):
     wrong["parts"]["Q1"] |= {"name": "IRF520", "rated_gate_v": 10}
     assert "IRF520 (Q1) is rated from 10 V" in complaints(wrong)

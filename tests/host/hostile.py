@@ -1,16 +1,15 @@
 """A server whose world can be compared before and after, for the fuzz tests and the fuzz bench."""
 
-import hashlib
 import sys
 from pathlib import Path
 
 from lamp import names, server, wire
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "both"))
-from fakes import Clock, Night, Settings
+from fakes import Clock, Held, Night, Settings
 
 
-class Log:
+class Log(Held):
     """The face of nightlog.NightLog over bytes; night 4 is still being written."""
 
     open_id = 4
@@ -24,30 +23,11 @@ class Log:
             flags = wire.ENTRY_OPEN if night == 4 else wire.ENTRY_SYNCED * (night in self.marked)
             yield night, len(data), 1, flags, 1, 0
 
-    def nights(self):
-        return sorted(self.held)
-
-    def entry(self, night):
-        for entry in self.entries():
-            if entry[0] == night:
-                return entry
-
     def hash_on(self, night):
         return True
 
-    def read(self, night: int, offset: int, buf, cursor) -> int:
-        data = self.held[night][offset : offset + len(buf)]
-        buf[: len(data)] = data
-        return len(data)
-
-    def digest(self, night: int) -> tuple[int, bytes]:
-        return len(self.held[night]), hashlib.sha256(self.held[night]).digest()
-
     def mark_synced(self, night: int, sha: bytes) -> None:
         self.marked.add(night)
-
-    def delete(self, night: int, sha: bytes) -> None:
-        del self.held[night]
 
 
 class Target:
@@ -56,7 +36,7 @@ class Target:
     def __init__(self) -> None:
         self.log, self.night, self.settings = Log(), Night(), Settings()
         self.clock = Clock()
-        self.settings.set("bond0", b"\x00OWNER!" + bytes([3]) + b"ourtheirs")
+        self.settings.set("bond0", b"\x00OWNER!" + bytes((3, 0)) + b"ourtheirs")
         self.server = server.Server(self.log, self.night, self.settings, self.clock)
 
     def state(self) -> tuple:
@@ -67,8 +47,7 @@ class Target:
 
     def companion(self) -> "Target":
         """The same, on the radio a companion who is permitted nothing any more."""
-        self.settings.set("bond1", b"\x00GUEST!" + bytes([3]) + b"ourtheirs")
-        self.settings.set("guest1", bytes(5))
+        self.settings.set("bond1", b"\x00GUEST!" + bytes((3, 5)) + bytes(5) + b"ourtheirs")
         self.server.bonds.current = b"\x00GUEST!"
         return self
 

@@ -1,20 +1,26 @@
 """The command line: figures for programs, one line for an error, help with examples."""
 
+import contextlib
 import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import webbrowser
+from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from dreamlamp import cli, library, sim, terminal
+from dreamlamp import cli, library, link, sim, terminal, web
 from dreamlamp.commands import virtual
 from dreamlamp.errors import DreamlampError
 from dreamlamp.sleeper import sleeper
 from nightmaker import Maker, as_lived, keep
+from served import Near
 
 LIVED = as_lived(sleeper(1, loop=True))
 
@@ -249,3 +255,107 @@ def commands():
 @pytest.mark.parametrize("words", list(commands()), ids=" ".join)
 def test_help_shows_what_to_type(words):
     assert " ".join(("dreamlamp", *words)) in run(*words, "--help").output.split("Usage:")[1]
+
+
+def commands(group, *path):
+    """(path, command) of every group and what is below it."""
+    yield path, group
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        below = group.get_command(context, name)
+        if isinstance(below, click.Group):
+            yield from commands(below, *path, name)
+
+
+@pytest.mark.parametrize("path", [path for path, _ in commands(cli.main)], ids=" ".join)
+def test_no_summary_in_a_list_of_commands_is_cut_short(path):
+    said = CliRunner().invoke(cli.main, [*path, "--help"], terminal_width=80).output
+    listed = said.split("\nCommands:\n")[1]
+    assert "..." not in listed and max(map(len, listed.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    "command, instead",
+    [(["morning"], "--answer 1=no"), (["delete", "7"], "--yes"),
+     (["journal", "delete", "last"], "--yes")],
+)  # fmt: skip
+def test_a_question_that_nobody_can_answer_says_what_to_do_instead(tmp_path, command, instead):
+    keep(LIVED, tmp_path)
+    assert run("journal", "add", "a stair", "--library", tmp_path).exit_code == 0
+    done = run(*command, "--library", tmp_path)
+    assert done.exit_code == 1 and instead in done.stderr and "Abort" not in done.output
+    assert len(list(tmp_path.glob("*.night"))) == len(list(tmp_path.glob("*.journal"))) == 1
+
+
+def test_the_journal_speaks_to_programs(tmp_path):
+    def figures(*words):
+        done = run("journal", *words, "--library", tmp_path, "--json")
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    dream = figures("add", "the stair again", "--mood", "1")["id"]
+    assert figures("edit", dream, "--mood", "2")["mood"] == 2
+    assert figures("rescript", dream, "--text", "a lift")["dream"] == dream
+    file = tmp_path / "dreams.txt"
+    assert figures("export", file) == {"file": str(file), "dreams": 1}
+    assert figures("delete", dream, "--yes") == {"deleted": dream}
+
+
+def test_light_by_hand_speaks_to_programs(monkeypatch):
+    near = Near()
+    near.lamp.wear(0.1)
+    monkeypatch.setattr(link, "connect", lambda *_: near.connect())
+    assert json.loads(run("light", "20", "--json").stdout) == {"level": 20}
+    assert json.loads(run("winddown", "10", "--json").stdout) == {"level": 40, "minutes": 10}
+    assert near.lamp.night.mind.wake.active()
+
+
+def test_no_program_is_started_with_what_lets_into_the_pages(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(webbrowser, "open", seen.append)
+
+    async def serve(routes, failed, port, told):
+        told("http://127.0.0.1:1/?token=secret")
+        seen.append(Path(seen[0].removeprefix("file://")).read_text())
+
+    monkeypatch.setattr(web, "serve", serve)
+    done = run("open", "--library", tmp_path, "--json")
+    assert json.loads(done.stdout) == {"url": "http://127.0.0.1:1/?token=secret"}
+    address, page = seen
+    assert "secret" not in address and "url=http://127.0.0.1:1/?token=secret" in page
+    assert not os.path.exists(address.removeprefix("file://"))
+
+
+def test_a_virtual_lamp_that_is_told_to_end_leaves_nothing_running(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "dreamlamp.cli",
+        "sim",
+        "--bare",
+        "--json",
+        "--out",
+        tmp_path / "w",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as lamp:
+        said = ""
+        for line in lamp.stdout:
+            said += line
+            if line == "}\n":
+                break
+        assert json.loads(said)["DREAMLAMP_AIR"]
+        children = offspring(lamp.pid)
+        assert len(children) >= 2  # the air, and the chip
+        lamp.terminate()
+        assert lamp.wait(20) == 128 + signal.SIGTERM
+    assert [pid for pid in children if Path(f"/proc/{pid}").exists()] == []
+
+
+def offspring(pid):
+    """Processes that `pid` started, and theirs."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
+                found += [int(stat.parent.name), *offspring(int(stat.parent.name))]
+    return found

@@ -96,8 +96,52 @@ def test_bands_are_those_of_welch_on_the_same_signal(slope, sd_uv):
         sense.close(epoch, 30000)
         sense.next_epoch(30000)
         density = welch(x[here])
-        true = [8 * np.log2(density[a : b + 1].mean()) + 80 for a, b, _ in bands]
+        share = np.where(np.arange(len(density)) == 1, eeg._PART / 256, 1.0)
+        true = [
+            8 * np.log2(np.average(density[a : b + 1], weights=share[a : b + 1])) + 80
+            for a, b, _ in bands
+        ]
         apart.append(np.array(epoch.eeg, float) - true)
     apart = np.array(apart[1:])  # the first epoch's high pass is settling
     assert np.abs(apart.mean(axis=0)).max() < 0.6  # steps of an eighth of an octave
     assert np.abs(apart).max() < 3  # its segments begin elsewhere than Welch's
+
+
+def at_both_rates(rng, seconds, slope, sd_uv):
+    """One signal of 0.3 to 50 Hz, sampled at 125 Hz and at 100 Hz; uV."""
+    f = np.arange(int(50 * seconds)) / seconds
+    size = np.where((f > 0.3) & (f < 49.9), np.maximum(f, 0.3) ** (-slope / 2), 0)
+    spectrum = size * np.exp(2j * np.pi * rng.random(len(f)))
+    spectrum *= sd_uv / np.sqrt(2 * (size**2).sum())
+    made = []
+    for rate_hz in (125, 100):
+        n = rate_hz * seconds
+        padded = np.zeros(n // 2 + 1, complex)
+        padded[: len(f)] = spectrum
+        made.append(np.fft.irfft(padded, n) * n)
+    return made
+
+
+@pytest.mark.parametrize(("slope", "sd_uv"), [(1, 10), (2, 25), (2.5, 40)])
+def test_bands_are_those_of_the_recordings_made_of_the_same_signal(slope, sd_uv):
+    """Sleep-EDF's powers: scipy's Welch, 256 samples at 100 Hz, mean density of a band."""
+    scipy = pytest.importorskip("scipy.signal")
+    ours, theirs = at_both_rates(np.random.default_rng(5), 300, slope, sd_uv)
+    assert abs(ours.std() / sd_uv - 1) < 0.01
+    raw = np.rint(ours / COUNT_UV).astype(int) + (1 << 23) + 40000
+    sense, epoch, apart = eeg.Eeg(125), wire.Epoch(), []
+    edges = ((0.5, 4, 0), (4, 8, 1), (8, 13, 2), (13, 30, 4), (30, 50, 5))
+    for k in range(10):
+        sense.feed(array("i", raw[k * 3750 : (k + 1) * 3750].tolist()), 3750, 0, 0)
+        epoch.clear(k)
+        sense.close(epoch, 30000)
+        sense.next_epoch(30000)
+        f, density = scipy.welch(theirs[k * 3000 : (k + 1) * 3000], 100, nperseg=256)
+        apart.append(
+            [
+                epoch.eeg[band] - 8 * np.log2(density[(f >= low) & (f < high)].mean()) - 80
+                for low, high, band in edges
+            ]
+        )
+    apart = np.array(apart[1:])
+    assert np.abs(apart.mean(axis=0)).max() < 1.0  # an eighth of an octave, 9 %

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dreamlamp import judge, nights, replay
+from dreamlamp import judge, nights, replay, summary, words
 from dreamlamp.errors import DreamlampError
-from lamp import night, wire
+from lamp import loops, night, wire
 from lamp.nightlog import NightLog
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,6 +111,20 @@ def test_bands_are_logged_before_their_epoch_and_reach_the_same_stages_again():
     assert replay.replay(made).ok
 
 
+def test_lost_samples_are_told_by_the_page_and_their_epochs_marked():
+    unit = Unit()
+    unit.night.begin()
+    unit.wear(1)
+    unit.night.feed(array("i", [1 << 23] * 25), 25, 0, 5, unit.samples // 125)
+    unit.wear(2)
+    unit.night.button()
+    made = nights.decode(unit.raw(), 1)
+    assert [bool(f & wire.F_LOST) for f in made.epochs["flags"]] == [False, True, False]
+    facts = summary.summarise(made)
+    assert facts["lost"] == {"samples": 5, "epochs": 1}
+    assert any("5 samples came while" in said for said in words.plain_sentences(facts))
+
+
 def test_bands_that_lost_their_epoch_to_a_power_cut_count_for_nothing():
     unit = Unit()
     unit.night.begin()
@@ -139,13 +153,28 @@ def test_a_stage_that_the_bands_do_not_give_is_found():
     assert not replay.replay(nights.decode(spoilt, 1)).ok
 
 
-def test_a_night_of_eeg_is_no_night_of_the_hearts_baseline():
-    for kit, nights_known in ((wire.KIT_EEG, 0), (wire.KIT_HEART, 1)):
+def test_a_kit_begins_with_no_night_that_another_kit_watched():
+    settings = fakes.Settings(nights=12, baseline=loops.Loops().learn())
+    for kit, before, after in (
+        (wire.KIT_HEART, 12, 13),
+        (wire.KIT_EEG, 0, 1),
+        (wire.KIT_EEG, 1, 2),
+    ):
         unit = Unit(kit)
+        unit.night.settings = settings
         unit.night.begin()
+        assert unit.night.mind.born["nights"] == unit.night.mind.wake.nights == before
         unit.night.epoch.index = 300
         unit.night.end(wire.END_BUTTON)
-        assert unit.settings.get("nights", 0) == nights_known
+        assert settings.get("nights", 0) == after
+
+
+def test_a_short_night_teaches_nothing():
+    unit = Unit()
+    unit.night.begin()
+    unit.night.epoch.index = 100
+    unit.night.end(wire.END_BUTTON)
+    assert not unit.settings.get("nights", 0) and not unit.settings.get("baseline", b"")
 
 
 def test_a_kit_that_is_set_counts_from_the_next_start_on():

@@ -106,10 +106,13 @@ def test_an_image_for_another_chip_stops_before_the_port_is_touched(tool):
 
 MPFLASH = """
 import os, pathlib, sys
-assert sys.argv[1:] == ["download", "--version", "1.28.0", "--board", "ESP32_GENERIC"], sys.argv
+download, option, version, *rest = sys.argv[1:]
+assert download == "download" and option == "--version", sys.argv
+assert rest == ["--board", "ESP32_GENERIC"], sys.argv
 folder = pathlib.Path(os.environ["MPFLASH_FIRMWARE"]) / "esp32"
-folder.mkdir()
-(folder / "ESP32_GENERIC-v1.28.0.bin").write_bytes({image!r})
+folder.mkdir(exist_ok=True)
+(folder / "ESP32_GENERIC-SPIRAM-v{{version}}.bin".format(version=version)).write_bytes(b"another")
+(folder / "ESP32_GENERIC-v{{version}}.bin".format(version=version)).write_bytes({image!r})
 """
 
 
@@ -124,11 +127,19 @@ def test_a_fetched_image_is_used_only_if_its_hash_is_the_one_that_was_named(mpfl
     digest = hashlib.sha256(published()).hexdigest()
     folder = tmp_path / "images"
     with pytest.raises(BoardError, match=f"--sha256 {digest}"):
-        fetched.image("1.28.0", folder=folder)
-    assert fetched.image("1.28.0", digest, folder) == published()
+        fetched.image("1.27.0", folder=folder)  # nobody vouches for this one
+    assert fetched.image("1.27.0", digest, folder) == published()
     with pytest.raises(BoardError, match="thrown away"):
-        fetched.image("1.28.0", "0" * 64, folder)
-    assert fetched.held(folder, "1.28.0") is None
+        fetched.image("1.27.0", "0" * 64, folder)
+    assert fetched.held(folder, "1.27.0") is None
+
+
+def test_the_image_that_is_fetched_unasked_has_a_pinned_hash(mpflash, tmp_path, monkeypatch):
+    assert re.fullmatch("[0-9a-f]{64}", fetched.HASHES[fetched.VERSION])
+    with pytest.raises(BoardError, match=f"not {fetched.HASHES[fetched.VERSION]}: .* thrown away"):
+        fetched.image(folder=tmp_path)  # the stand-in brings something else
+    monkeypatch.setitem(fetched.HASHES, fetched.VERSION, hashlib.sha256(published()).hexdigest())
+    assert fetched.image(folder=tmp_path) == published()
 
 
 def test_mpflash_itself_knows_what_it_is_asked():

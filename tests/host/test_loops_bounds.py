@@ -2,7 +2,7 @@
 
 import random
 
-from lamp import loops, wire
+from lamp import eegloops, loops, wire
 
 LIMIT = 1 << 30
 
@@ -31,9 +31,9 @@ for _name in ("neg", "abs"):
     setattr(Small, f"__{_name}__", _checked(f"__{_name}__"))
 
 
-def instrumented():
+def instrumented(kind=loops.Loops):
     """A detector whose every number is Small."""
-    detector = loops.Loops(None, 50)
+    detector = kind(None, 50)
     for key, value in vars(detector).items():
         if isinstance(value, int):
             setattr(detector, key, Small(value))
@@ -55,6 +55,22 @@ def test_every_intermediate_stays_below_two_to_the_thirty():
             detector.feed(epoch)
             assert 0 <= epoch.score <= 255 and 0 <= epoch.lag_s <= 510
     assert isinstance(detector._held, Small) and isinstance(detector._floor, Small)
+
+
+def test_bands_of_any_size_and_movement_without_end_stay_below_it_too():
+    chance = random.Random(2)
+    for mood in ((1, 255), (250, 255), (1, 2)):
+        detector, epoch = instrumented(eegloops.EegLoops), wire.Epoch()
+        for index in range(400):
+            epoch.clear(index * 60)
+            epoch.eeg = [Small(chance.choice(mood)) for _ in range(wire.EEG_BANDS)]
+            epoch.flags, epoch.quality, epoch.stage = wire.F_WORN, Small(100), wire.R
+            epoch.flags |= wire.F_SATURATED * chance.choice((0, 1, 1))
+            epoch.p_w, epoch.p_r = Small(chance.choice((0, 0, 0, 255))), Small(255)
+            detector.feed(epoch)
+            assert 0 <= epoch.score <= 255 and 0 <= epoch.base_bpm <= 255
+            assert max(detector._y) < 1 << 16
+    assert isinstance(detector._floor, Small)
 
 
 def test_the_instrument_sees_a_number_that_is_too_large():

@@ -1,5 +1,6 @@
 """What the lamp becomes when any byte it keeps in NVS has gone wrong: careful, and alive."""
 
+import io
 import sys
 from pathlib import Path
 
@@ -8,15 +9,18 @@ from lamp import wire
 from lamp.bonds import OUR, PEER, Bonds
 from lamp.server import Server
 from lamp.settings import Settings
+from lamp.wake import RESCUES_MAX
 from test_night_story import Lamp
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "both"))
 from fakes import Clock
+from flash import Flash
 from test_settings import Store
 
-OWNER = b"\x00OWNER!"
+OWNER, GUEST = b"\x00OWNER!", b"\x00GUEST!"
+LIMIT = bytes(5)  # nothing, since 1970
 KNOWN = (True, True, True)
-SAFE = {"mode": wire.OBSERVE, "consent": 0, "rescues": 0, "nights": 0, "ceiling": 60}
+SAFE = {"mode": wire.OBSERVE, "consent": 0, "nights": 0, "ceiling": 60}
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +30,12 @@ def lived():
     settings = Settings(store)
     lamp = Lamp(settings=settings)
     bonds = Bonds(settings)
-    bonds.open(1)
-    for kind, secret in ((OUR, b"our secret" * 3), (PEER, b"the peer's" * 3)):
-        bonds.put(kind, OWNER, secret, 2)
+    for key in (OWNER, GUEST):
+        bonds.forget()
+        bonds.open(1)
+        for kind, secret in ((OUR, b"our secret" * 3), (PEER, b"the peer's" * 3)):
+            bonds.put(kind, key, secret, 2)
+    bonds.permit(1, LIMIT)
     for key, value in SAFE.items():
         settings.set(key, value + 1)
     settings.set("live", 1)
@@ -86,8 +93,30 @@ def test_a_bond_with_any_byte_wrong_lets_nobody_in(lived):
     whole = store.blobs
     for torn in harmed(whole["bond0"]):
         bonds = Bonds(kept({**whole, "bond0": torn}))
-        assert bonds.get(OUR, 0, OWNER) is None and bonds.entries() == []
+        assert bonds.get(OUR, 0, OWNER) is None and bonds.entries() == [(1, GUEST)]
     assert Bonds(kept(whole)).get(OUR, 0, OWNER) == b"our secret" * 3
+
+
+def test_a_companion_whose_bond_is_harmed_is_shut_out_and_not_raised_to_an_owner(lived):
+    whole = lived[1].blobs
+    for torn in harmed(whole["bond1"]):
+        bonds = Bonds(kept({**whole, "bond1": torn}))
+        assert bonds.get(OUR, 0, GUEST) is None and not bonds.known()
+    assert Bonds(kept(whole)).limit(1) == LIMIT
+
+
+def test_rescues_that_were_lost_are_spent_and_the_next_evening_has_its_own(lived):
+    flash, store = lived
+    for torn in (None, *harmed(store.blobs["rescues"])):
+        blobs = {**store.blobs, "rescues": torn}
+        if torn is None:
+            del blobs["rescues"]
+        night, _ = grown(Flash(io.BytesIO(flash._file.getvalue())), blobs)
+        assert night.state == wire.RECORDING and night.mind.wake.rescues == RESCUES_MAX
+        night.end(wire.END_BUTTON)
+        night.now_s += 7 * 3600
+        night.begin()
+        assert night.mind.wake.rescues == 0
 
 
 def test_nothing_at_all_is_a_new_lamp_that_still_has_its_nights(lived):

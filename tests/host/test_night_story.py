@@ -247,6 +247,59 @@ def test_short_nights_earn_no_right_to_act():
     assert lamp.settings.get("nights", 0) == 1
 
 
+def long_night(lamp):
+    """Begin a night and let its mind have seen five hours."""
+    lamp.night.begin()
+    lamp.wear(1)
+    lamp.night.epoch.index += 600
+
+
+def test_an_evening_counts_once_however_many_nights_it_was_cut_into():
+    lamp = Lamp()
+    for counted, later_h in ((1, 1), (1, 5), (1, 7), (2, 0)):
+        long_night(lamp)
+        lamp.night.end(wire.END_BUTTON)
+        assert lamp.settings["nights"] == counted
+        lamp.night.now_s += later_h * 3600
+
+
+@pytest.mark.parametrize("written", [3, 2, 1])
+def test_a_cut_after_what_was_learned_costs_nothing_and_counts_nothing_twice(written):
+    lamp = Lamp()
+    long_night(lamp)
+    keep = lamp.settings.set
+
+    def powered(key, value):
+        if key in ("baseline", "learned", "nights"):
+            kept.append(key)
+        return len(kept) <= written and keep(key, value)
+
+    kept: list[str] = []
+    lamp.settings.set = powered
+    lamp.night.diary.end = lambda reason: 1 // 0  # where the power is gone at the latest
+    with pytest.raises(ZeroDivisionError):
+        lamp.night.end(wire.END_BUTTON)
+    lamp.settings.set = keep
+    learned = lamp.settings["baseline"]
+    lamp = lamp.again()
+    assert lamp.night.state == wire.RECORDING
+    lamp.wear(3)
+    lamp.night.end(wire.END_BUTTON)
+    assert lamp.settings["baseline"] == learned and learned[1] == 1
+    assert lamp.settings.get("nights", 0) == (written == 3)
+
+
+def test_a_stretch_after_a_cut_teaches_only_if_it_is_long_itself():
+    lamp = Lamp()
+    long_night(lamp)
+    lamp.wear(1)
+    lamp = lamp.again()
+    assert lamp.night.epoch.index > 600
+    lamp.wear(2)
+    lamp.night.end(wire.END_BUTTON)
+    assert "baseline" not in lamp.settings and "nights" not in lamp.settings
+
+
 def test_a_night_that_filled_the_flash_is_not_followed_by_one_that_eats_it():
     lamp = Lamp()
     lamp.night.begin()

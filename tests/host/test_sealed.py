@@ -245,7 +245,27 @@ def test_notes_hold_what_a_sync_must_know_and_no_byte_of_the_night(tmp_path, qui
     sealed.lock(tmp_path, WORDS)
     bring(target_of(5000, 1), tmp_path)
     for path in tmp_path.glob("*.json"):
-        assert set(json.loads(path.read_text())) == {"lamp", "sha256", "bytes", "entry", "clocks"}
+        known = {"lamp", "sha256", "stored_sha256", "bytes", "entry", "clocks"}
+        assert set(json.loads(path.read_text())) == known
+
+
+@pytest.mark.parametrize("harm", [lambda d: d[:-1], lambda d: d[:300] + b"?" + d[301:]])
+def test_a_sealed_night_that_came_to_harm_is_not_said_to_be_held(tmp_path, quick, forgetful, harm):
+    sealed.lock(tmp_path, WORDS)
+    sealed._opened.clear()
+    target = target_of(5000, 1)
+    bring(target, tmp_path)
+    target.log.marked.clear()  # as if the link had gone before the lamp heard of it
+    assert [r.state for r in bring(target, tmp_path)] == ["kept", "kept"]
+    assert target.log.marked == {1}
+    target.log.marked.clear()
+    night = tmp_path / "3F2A-00001.night"
+    night.write_bytes(harm(night.read_bytes()))
+    first, _ = bring(target, tmp_path)
+    assert first.state == "complete" and first.fetched == len(target.log.held[1])
+    assert target.log.marked == {1} and not list(tmp_path.glob("*older*"))
+    sealed._identity(tmp_path, WORDS)
+    assert sealed.read(night) == target.log.held[1]
 
 
 # --- the command --------------------------------------------------------------------------------

@@ -74,6 +74,15 @@ def test_a_host_that_tells_the_time_parts_yesterday_from_tonight(away_h, split):
     assert found[0]["end_reason"] == ("closed at boot" if split else "button")
 
 
+def test_a_host_that_is_there_before_any_finger_begins_no_night():
+    lamp = cut_night()
+    lamp.wear(0.2, finger=False)
+    lamp.night.clock_set(EVENING + 90 * 60 + 14 * HOUR, 60)
+    assert lamp.log.open_id == 0 and reason(lamp, 1) == wire.END_LOST
+    lamp.wear(12)
+    assert lamp.log.open_id == 2
+
+
 def night_of(lamp, number):
     raw = bytearray(200_000)
     n = lamp.log.read(number, 0, raw, Cursor())

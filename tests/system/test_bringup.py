@@ -76,7 +76,7 @@ def test_a_press_arrives(tmp_path):
     plugged = board.plugged(world, events=events, fast_s=FREE_S)
     with plugged as (_, uart), connect(uart.device) as remote:
         bringup.prepare(remote.run)
-        assert bringup._press(remote.run).ok
+        assert bringup.press(remote.run).ok
 
 
 def test_without_a_finger_it_asks_for_one_instead_of_blaming_a_part():

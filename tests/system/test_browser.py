@@ -6,7 +6,7 @@ Skipped where there is no Chromium (tools/setup.sh installs Debian's).
 import shutil
 
 import pytest
-from dreamlamp import bundle, commons, library, report
+from dreamlamp import bundle, commons, library, report, web
 from dreamlamp.journal import Journal
 from dreamlamp.sleeper import sleeper
 from nightmaker import as_lived, keep
@@ -161,3 +161,18 @@ def test_a_dawn_is_set_by_hand_and_the_lamp_says_the_same(phone, tmp_path):
         assert near.lamp.settings.get("dawn") and phone.wrong == []
     finally:
         made.stop()
+
+
+def test_the_file_that_hands_the_address_over_leads_in_and_nobody_else_reads_it(phone, tmp_path):
+    (tmp_path / "private").mkdir()
+    served = Served(tmp_path, nobody)
+    try:
+        file = web.handed_over(served.url, tmp_path / "private")
+        assert served.server.token not in file
+        phone.goto(file)
+        phone.wait_for_url(served.home + "/")
+        assert phone.locator("h1").first.inner_text() and phone.wrong == []
+        (held,) = (tmp_path / "private").iterdir()
+        assert held.stat().st_mode & 0o077 == 0
+    finally:
+        served.stop()

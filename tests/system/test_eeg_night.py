@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from dreamlamp import eegset, headset, sim, sleeper, wholenight
+from dreamlamp import because, eegset, headset, sim, sleeper, wholenight
 from dreamlamp.recordings import BadRecording, Recording, load
 from lamp import wire
 
@@ -16,6 +16,14 @@ SHORT = dataclasses.replace(
     HEART,
     beats_ms=HEART.beats_ms[HEART.beats_ms < MINUTES * 60000],
     stages=HEART.stages[: MINUTES * 2],
+)
+
+UNTIL_S = 6 * 3600  # the loop of this sleeper begins in the sixth hour
+LOOPED = sleeper.sleeper(1, loop=True)
+LOOPED = dataclasses.replace(
+    LOOPED,
+    beats_ms=LOOPED.beats_ms[LOOPED.beats_ms < UNTIL_S * 1000],
+    stages=LOOPED.stages[: UNTIL_S // 30],
 )
 
 
@@ -59,6 +67,31 @@ def test_usb_in_the_midst_of_a_night_ends_it_and_another_begins_when_it_is_out(t
     assert "USB was plugged in" in done.page.read_text()
 
 
+@pytest.mark.parametrize("bits", [64, 32])
+def test_a_front_end_that_fails_in_the_night_costs_its_half_minutes_and_no_more(tmp_path, bits):
+    needs(bits)
+    faults = [(400, "sensor_reset"), (820, "bus_fault", 20_000), (1300, "bus_stuck")]
+    done = wholenight.run(SHORT, sim.Scenario(bits=bits, kit="eeg", faults=faults), tmp_path)
+    assert done.ok and done.starts == 1, done.verdict.as_json()
+    flags = done.night.epochs["flags"]
+    second = done.night.seconds
+    for at, *_ in faults:
+        near = (second > at - 30) & (second < at + 60)
+        assert (flags[near] & wire.F_FAULT).any(), at
+    assert 3 <= ((flags & wire.F_FAULT) > 0).sum() <= 8
+    assert (done.night.bands[:, 0] > 0).sum() >= len(done.night) - 3
+    assert any(e.code == wire.SENSOR_FAULT for e in done.night.events)
+
+
+@pytest.mark.parametrize("torn", ["divider_in", "divider_out", "divider_ground"])
+def test_a_unit_whose_divider_is_torn_records_nothing(tmp_path, torn):
+    needs(64)
+    brief = dataclasses.replace(SHORT, beats_ms=SHORT.beats_ms[:300], stages=SHORT.stages[:10])
+    scenario = sim.Scenario(kit="eeg", costs={"defects": [torn]})
+    with pytest.raises(sim.DreamlampError, match="recorded no night"):
+        wholenight.run(brief, scenario, tmp_path)
+
+
 def test_a_recording_of_band_powers_is_labelled_and_refused_by_the_other_kit(tmp_path):
     powers = headset.powers_of(SHORT.stages)
     file = tmp_path / "SC9999E0.npz"
@@ -82,3 +115,36 @@ def test_a_recording_of_band_powers_is_labelled_and_refused_by_the_other_kit(tmp
     (tmp_path / "bad.npz").write_bytes(b"PK")
     with pytest.raises(BadRecording):
         load(tmp_path / "bad.npz")
+
+
+@pytest.mark.parametrize("bits", [64, 32])
+def test_bursts_that_return_are_seen_and_answered_with_light_and_explained(tmp_path, bits):
+    needs(bits)
+    scenario = sim.Scenario(bits=bits, kit="eeg", settings=sim.settings_for("act", True))
+    done = wholenight.run(LOOPED, scenario, tmp_path)
+    assert done.ok, done.verdict.as_json()  # every decision reached again
+    rescues = [e for e in done.night.events if e.code == wire.RESCUE]
+    assert len(rescues) == 1 and done.facts["light_max"] > 0
+    assert not [e for e in done.night.events if e.code == wire.REFUSED_RESCUE]
+    at_s = done.night.second_of(rescues[0])
+    assert LOOPED.loops_ms[1] / 1000 < at_s < LOOPED.loops_ms[-1] / 1000 + 300
+    case = next(c for c in because.cases(done.night) if c.kind == "rescue")
+    assert "bursts of fast waves came back every" in case.sentence
+    figures = case.figures
+    wanted = 100 * figures["times_usual"] / figures["times_wanted"]
+    assert wanted == pytest.approx(figures["cycle"], abs=1.5) and figures["cycle"] >= 100
+    page = done.page.read_text()
+    assert "Loop score" in page and "dB of the usual" in page and "Heart rate" not in page
+
+
+def test_the_same_head_without_bursts_and_a_lamp_without_consent_stay_dark(tmp_path):
+    needs(64)
+    quiet = dataclasses.replace(LOOPED, loops_ms=[])
+    scenario = sim.Scenario(kit="eeg", settings=sim.settings_for("act", True))
+    calm = wholenight.run(quiet, scenario, tmp_path / "calm")
+    assert calm.ok and calm.facts["light_max"] == 0
+    assert not [e for e in calm.night.events if e.code in (wire.RESCUE, wire.REFUSED_RESCUE)]
+    scenario = sim.Scenario(kit="eeg", settings=sim.settings_for("act", False))
+    dark = wholenight.run(LOOPED, scenario, tmp_path / "dark")
+    assert dark.ok and dark.facts["light_max"] == 0
+    assert [e.c for e in dark.night.events if e.code == wire.REFUSED_RESCUE] == [wire.WHY_CONSENT]

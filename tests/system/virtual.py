@@ -18,7 +18,7 @@ class VirtualLamp:
     def __init__(
         self, port: int | str, *arguments: object, bits: int = 64, main: str = "lamp", **streams
     ) -> None:
-        paths = (BENCH, ROOT / "firmware" / "sim", ROOT / "firmware")
+        paths = (BENCH, ROOT / "firmware" / "sim", ROOT / "firmware", ROOT / "tests" / "both")
         environment = {**os.environ, "MICROPYPATH": ":".join(["", ".frozen", *map(str, paths)])}
         command = [*micropython.find(bits), "-X", "heapsize=1m", str(BENCH / f"{main}_main.py")]
         self.process = subprocess.Popen(

@@ -23,7 +23,9 @@ _SETUP = b"\x00\xe0\x14\x81\x00\x2c\x0c"
 _PERIOD_MS = const(8)
 _RING = const(128)  # one second
 _RESP = b"\x49\x01\x02\x03"  # RESP1, RESP2
-_STATUS = const(0xC0)  # the first byte's top nibble is 1100
+_STATUS = const(0xC0)  # the first byte's top nibble is 1100; 13 bits at its end are 0
+_EARLY_MS = const(-4)  # a chip that lost its registers samples at 500 a second
+_SICK = const(60)  # bad frames in a row: it is set up anew
 _OFF = const(0x0C)  # of LOFF_STAT: IN2N, IN2P
 _RETRY_MS = const(1000)
 _SETTLE_MS = const(1000)  # of the reference
@@ -86,7 +88,8 @@ class Ads1292r:
             if time.ticks_diff(now, self._retry_at) >= 0:
                 self._set_up(_SETUP)
             return 0
-        if time.ticks_diff(now, self._due) > _SILENT_MS:
+        sick = self._next & wire.M_FAULT and self._missing > _SICK
+        if sick or time.ticks_diff(now, self._due) > _SILENT_MS:
             self._fault()
             return 0
         out = self._out
@@ -107,8 +110,11 @@ class Ads1292r:
     # --- inside ---------------------------------------------------------------------------------
 
     def _fetch(self, _pin):
-        """A sample is ready. Allocates nothing: an interrupt may come in the midst of anything."""
-        if not self._up:
+        """A sample is ready. Allocates nothing: an interrupt may come in the midst of anything.
+
+        After a stall the interrupts that queued come all at once: DRDY says which finds a sample.
+        """
+        if not self._up or self._drdy.value():
             return
         now = time.ticks_ms()
         frame = self._frame
@@ -129,7 +135,7 @@ class Ads1292r:
             self._late = _PERIOD_MS
             self._count = 0
         following = (self._in + 1) % _RING
-        if frame[0] & 0xF0 != _STATUS:
+        if frame[0] & 0xF0 != _STATUS or frame[2] or frame[1] & 0x1F or late < _EARLY_MS:
             self._missing = min(255, self._missing + 1)
             self._next |= wire.M_FAULT
             self.faults += 1

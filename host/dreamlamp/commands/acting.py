@@ -18,7 +18,7 @@ class Refused(DreamlampError):
     """The answers forbid it, or the sleeper said no."""
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, short_help="Let the lamp act, or not.")
 @which_lamp
 @click.option("--answers", type=click.Path(dir_okay=False, path_type=Path), hidden=True)
 @as_json
@@ -126,7 +126,7 @@ def _yes(question: str) -> bool:
     return click.prompt(question, type=YES_NO) == "yes"
 
 
-@click.command()
+@click.command(short_help="Show or set what the lamp may do.")
 @click.argument("wanted", required=False, type=click.Choice(["off", "observe", "act"]))
 @which_lamp
 @as_json

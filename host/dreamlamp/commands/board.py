@@ -14,7 +14,7 @@ from .common import as_json, show_json
 port = click.argument("port", required=False)
 
 
-@click.command()
+@click.command(short_help="Make a lamp of an ESP32.")
 @port
 @click.option("--image", "file", type=click.Path(path_type=Path), help="MicroPython's .bin.")
 @click.option("--micropython", "version", help="Or its version, to be fetched by mpflash.")
@@ -22,11 +22,13 @@ port = click.argument("port", required=False)
 @click.option("--copy", is_flag=True, help="The board has MicroPython and the partitions: "
               "copy the files only.")  # fmt: skip
 @click.option("--erase", is_flag=True, help="Erase everything first: nights and bonds too.")
+@click.option("--yes", is_flag=True, help="Erase without asking.")
+@click.option("--now", is_flag=True, help="Even while a night is being recorded.")
 @click.option("--board", "kind", type=click.Choice(["devkitc"]), default="devkitc",
               show_default=True, help="What its pins are called after.")  # fmt: skip
 @click.option("--kit", type=click.Choice(["heart", "eeg"]), default="heart", show_default=True)
 @as_json
-def flash(port, file, version, sha256, copy, erase, kind, kit, as_json) -> None:
+def flash(port, file, version, sha256, copy, erase, yes, now, kind, kit, as_json) -> None:
     """Make a lamp of the ESP32 at PORT (default: the only board on USB).
 
     MicroPython, the partition for the nights and the firmware are written and read back; then
@@ -51,6 +53,11 @@ def flash(port, file, version, sha256, copy, erase, kind, kit, as_json) -> None:
         image = flashing.image_of(file)
     elif not copy:
         image = fetched.image(version or fetched.VERSION, sha256)
+    found = flashing.standing(port)
+    if not now:
+        flashing.refuse_in_a_night(found, "flash")
+    if erase and not yes:
+        click.confirm(f"Erase {at_stake(found)}, for good?", abort=True, err=True)
     settings = {"board": names.BOARD.index(kind), "kit": names.KIT.index(kit)}
     steps = {"flash": "flash", "copying": "copy", "verify": "verify", "start": "start"}
     with terminal.bars(steps) as told:
@@ -66,6 +73,14 @@ def flash(port, file, version, sha256, copy, erase, kind, kit, as_json) -> None:
         out.print(terminal.checkup(lamp, {}, wrong))
     out.print(f"It advertises as Dreamlamp {done.name}" + (", and was heard." if seen else "."))
     out.print("Now hold its button for three seconds and run `dreamlamp sync --pair`.")
+
+
+def at_stake(found) -> str:
+    """What erasing a board takes away."""
+    if found is None:
+        return "all that is on this board, of which nothing is known for it does not answer"
+    nights = f"{found.nights} night{'s' * (found.nights != 1)}"
+    return f"{nights} ({found.unsynced} not synced), the settings and all bonds"
 
 
 async def started(port: str, told):
@@ -86,7 +101,7 @@ async def started(port: str, told):
     return name, findings, heard
 
 
-@click.command()
+@click.command(short_help="Bring this version's firmware to a lamp.")
 @port
 @click.option("--now", is_flag=True, help="Even while a night is being recorded.")
 @as_json

@@ -9,7 +9,7 @@ from ..terminal import out
 from .common import as_json, show_json
 
 
-@click.command()
+@click.command(short_help="List whom the lamp lets in, or forget them.")
 @click.option("--lamp", help="Only the lamp of this name, for example 3F2A.")
 @click.option("--revoke", metavar="ADDRESS", help="Let this one in no more; its number does, too.")
 @click.option("--revoke-all", is_flag=True, help="Let nobody in any more, this computer last.")

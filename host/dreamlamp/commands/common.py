@@ -1,12 +1,15 @@
 """What the commands share: their options, and how they print for programs."""
 
 import asyncio
+import contextlib
 import functools
 import json
+import sys
 from pathlib import Path
 
 import click
 
+from ..errors import DreamlampError
 from ..index import Wanted
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print figures for programs.")
@@ -23,6 +26,17 @@ which = click.argument("night", default="last")
 
 def show_json(value) -> None:
     click.echo(json.dumps(value, indent=1, sort_keys=True))
+
+
+@contextlib.contextmanager
+def answered(instead: str):
+    """Around a question: where nobody can answer, say what to do `instead`."""
+    try:
+        yield
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise DreamlampError(f"nobody is here to answer: {instead}") from None
 
 
 def on_the_lamp(name: str | None, do):

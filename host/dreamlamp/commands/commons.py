@@ -11,7 +11,7 @@ from ..words import counted
 from .common import as_json, show_json
 
 
-@click.group()
+@click.group(short_help="A searchable site of shared dreams.")
 def commons() -> None:
     """A static, searchable site of dreams that were given away; it needs no server.
 
@@ -20,7 +20,7 @@ def commons() -> None:
     """
 
 
-@commons.command()
+@commons.command(short_help="Build the site of the .dream files in DIR.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path),
               help="Where the site goes; default: DIR/site.")  # fmt: skip

@@ -14,7 +14,7 @@ from ..terminal import out
 from .common import as_json, on_the_lamp, show_json, which_lamp
 
 
-@click.command()
+@click.command(short_help="Let a companion's computer watch tonight.")
 @click.argument("address", required=False)
 @click.option(
     "--hours",
@@ -78,7 +78,7 @@ def permit(address, hours, watch, light, end, own, lamp, as_json) -> None:  # fm
         out.print(f"{bond.address}  {said}")
 
 
-@click.command()
+@click.command(short_help="Watch over the sleeper from the next room.")
 @click.option("--every", type=click.FloatRange(1, 300), default=10, help="Seconds between looks.")
 @click.option("--once", is_flag=True, help="Look once.")
 @which_lamp

@@ -12,7 +12,7 @@ HOW = {
 }
 
 
-@click.command()
+@click.command(short_help="Complete commands in your shell.")
 @click.argument("shell", type=click.Choice(list(HOW)))
 def completion(shell: str) -> None:
     """Print what makes SHELL complete commands and options after Tab.

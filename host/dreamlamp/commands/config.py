@@ -5,9 +5,9 @@ import asyncio
 import click
 
 from .. import config as settings
-from .. import terminal
+from .. import library, terminal
 from ..terminal import out
-from .common import as_json, show_json
+from .common import as_json, show_json, where
 from .sync import connect
 
 lamp = click.option("--lamp", help="Only the lamp of this name, for example 3F2A.")
@@ -78,9 +78,12 @@ def get(name, lamp, port, as_json) -> None:
 @click.argument("value")
 @lamp
 @port
+@where
 @as_json
-def set_(name, value, lamp, port, as_json) -> None:
+def set_(name, value, lamp, port, folder, as_json) -> None:
     """Set NAME to VALUE.
+
+    A wake time is kept in the library, too, so that each sync renews it; `off` ends it.
 
     \b
     dreamlamp config set ceiling 40
@@ -91,7 +94,8 @@ def set_(name, value, lamp, port, as_json) -> None:
             settings.wall(value)
     else:
         settings.named(name).number(value)
-    show(name, talk(lamp, port, lambda line: settings.put(line, name, value)), as_json)
+    held = library.Library(folder).folder
+    show(name, talk(lamp, port, lambda line: settings.put(line, name, value, held)), as_json)
 
 
 def show(name: str, value, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from .. import because, library, rescript, sealed, terminal
 from .. import journal as keeping
 from ..errors import DreamlampError
 from ..terminal import err, out
-from .common import as_json, show_json, where
+from .common import answered, as_json, show_json, where
 
 wanted = click.argument("dream", default="last")
 SAID = (
@@ -33,7 +33,7 @@ def book(folder: Path | None) -> keeping.Journal:
     return keeping.Journal(library.Library(folder).folder)
 
 
-@click.group()
+@click.group(short_help="The dream journal, on this computer only.")
 def journal() -> None:
     """The dream journal: private, searchable, on this computer only.
 
@@ -123,7 +123,7 @@ def list_(tag, folder, as_json) -> None:
                as_json)  # fmt: skip
 
 
-@journal.command()
+@journal.command(short_help="Find dreams by their words.")
 @click.argument("words", nargs=-1)
 @click.option("--tag", default="", help="Only with this tag.")
 @click.option("--mood", type=(int, int), metavar="LOW HIGH", help="Only with a mood in between.")
@@ -149,7 +149,7 @@ def show_found(found, as_json: bool) -> None:
         out.print("No such dream.")
 
 
-@journal.command()
+@journal.command(short_help="Show a dream with its trace.")
 @wanted
 @where
 @as_json
@@ -177,7 +177,8 @@ def show(dream, folder, as_json) -> None:
 @said
 @click.option("--text", help="The new text; without any option an editor opens.")
 @where
-def edit(dream, tags, mood, vividness, lucidity, text, folder) -> None:
+@as_json
+def edit(dream, tags, mood, vividness, lucidity, text, folder, as_json) -> None:
     """Change DREAM. Given tags take the place of its tags.
 
     \b
@@ -194,14 +195,18 @@ def edit(dream, tags, mood, vividness, lucidity, text, folder) -> None:
     for key, value in changes.items():
         setattr(entry, key, value)
     kept.keep(entry)
-    out.print(f"kept as {entry.id}")
+    if as_json:
+        show_json(asdict(entry))
+    else:
+        out.print(f"kept as {entry.id}")
 
 
 @journal.command()
 @click.argument("dream")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @where
-def delete(dream, yes, folder) -> None:
+@as_json
+def delete(dream, yes, folder, as_json) -> None:
     """Delete DREAM from the journal. Backups of this computer keep what they have.
 
     \b
@@ -211,15 +216,20 @@ def delete(dream, yes, folder) -> None:
     entry = kept.find(dream)
     first = entry.text.splitlines()[0][:60]
     if not yes:
-        click.confirm(f"Delete {entry.id} ({first})?", abort=True, err=True)
+        with answered("give --yes"):
+            click.confirm(f"Delete {entry.id} ({first})?", abort=True, err=True)
     kept.delete(entry)
-    out.print(f"deleted {entry.id}")
+    if as_json:
+        show_json({"deleted": entry.id})
+    else:
+        out.print(f"deleted {entry.id}")
 
 
-@journal.command()
+@journal.command(short_help="Write every dream into a file.")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @where
-def export(file, folder) -> None:
+@as_json
+def export(file, folder, as_json) -> None:
     """Write every dream into FILE, as JSON that others can read; only you can, until you move it.
 
     \b
@@ -229,7 +239,10 @@ def export(file, folder) -> None:
     if not file.absolute().parent.is_dir():
         raise DreamlampError(f"there is no folder {file.parent}: make it first")
     sealed.put(file, json.dumps(dreams, ensure_ascii=False, indent=1).encode())
-    out.print(f"{len(dreams)} dreams in {file}", soft_wrap=True)
+    if as_json:
+        show_json({"file": str(file), "dreams": len(dreams)})
+    else:
+        out.print(f"{len(dreams)} dreams in {file}", soft_wrap=True)
 
 
 @journal.command(name="rescript")
@@ -238,7 +251,8 @@ def export(file, folder) -> None:
 @click.option("--rehearsed", is_flag=True, help="Note that you rehearsed it today.")
 @click.option("--course", "only", is_flag=True, help="Only say whether it returned.")
 @where
-def rescript_(dream, text, rehearsed, only, folder) -> None:
+@as_json
+def rescript_(dream, text, rehearsed, only, folder, as_json) -> None:
     """Write a bad dream anew, rehearse it, see whether it returns. Nobody has to.
 
     \b
@@ -260,4 +274,7 @@ def rescript_(dream, text, rehearsed, only, folder) -> None:
         rescript.write(kept, entry, written_text(text, old))
     course = rescript.course(kept, kept.find(entry.id), datetime.now().astimezone().date())
     assert course
-    out.print(course.sentence(), soft_wrap=False)
+    if as_json:
+        show_json({"dream": entry.id, **asdict(course), "says": course.sentence()})
+    else:
+        out.print(course.sentence(), soft_wrap=False)

@@ -24,7 +24,7 @@ def library() -> None:
     """
 
 
-@library.command()
+@library.command(short_help="Seal every night, and all that will come.")
 @where
 @as_json
 def lock(folder: Path | None, as_json: bool) -> None:
@@ -60,7 +60,7 @@ def unlock(folder: Path | None, as_json: bool) -> None:
     show(held, as_json, f"{done} files opened.")
 
 
-@library.command()
+@library.command(short_help="Say whether it is locked, and what is not.")
 @where
 @as_json
 def status(folder: Path | None, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from .common import as_json, on_the_lamp, show_json, where, which_lamp
 LEVEL = click.IntRange(1, 100)
 
 
-@click.command()
+@click.command(short_help="Plan a dawn; without a time, show the plan.")
 @click.argument("at", required=False, metavar="[HH:MM|off]")
 @click.option(
     "--days", default="mon-sun", show_default=True, help="For example mon-fri or sat,sun."
@@ -88,7 +88,8 @@ def _wall(text: str) -> str:
 @click.argument("minutes", type=click.IntRange(3, 60), default=30)
 @click.option("--level", type=LEVEL, default=40, show_default=True, help="To begin at, CIE L*.")
 @which_lamp
-def winddown(minutes: int, level: int, lamp: str | None) -> None:
+@as_json
+def winddown(minutes: int, level: int, lamp: str | None, as_json: bool) -> None:
     """Light now, that goes evenly dark over MINUTES (default 30).
 
     \b
@@ -98,13 +99,17 @@ def winddown(minutes: int, level: int, lamp: str | None) -> None:
     from .. import dials
 
     on_the_lamp(lamp, lambda link: dials.light(link, level, minutes))
+    if as_json:
+        show_json({"level": level, "minutes": minutes})
+        return
     out.print(f"Light comes up and goes dark over {minutes} minutes; the button ends it at once.")
 
 
-@click.command()
+@click.command(short_help="Light by hand.")
 @click.argument("level", metavar="LEVEL|off")
 @which_lamp
-def light(level: str, lamp: str | None) -> None:
+@as_json
+def light(level: str, lamp: str | None, as_json: bool) -> None:
     """Light by hand: LEVEL is lightness, CIE L* 1 to 100; it goes after an hour.
 
     It keeps the night's own limits: at most 30 lux at the pillow, and the light of one night. What
@@ -120,4 +125,7 @@ def light(level: str, lamp: str | None) -> None:
     if not wanted.isdigit() or int(wanted) > 100:
         raise DreamlampError(f"{level!r} is no lightness: give 1 to 100, or off")
     on_the_lamp(lamp, lambda link: dials.light(link, int(wanted)))
-    out.print("Light comes up." if int(wanted) else "The light fades.")
+    if as_json:
+        show_json({"level": int(wanted)})
+    else:
+        out.print("Light comes up." if int(wanted) else "The light fades.")

@@ -4,13 +4,13 @@ import click
 
 from .. import bringup
 from ..terminal import err
-from .common import as_json, show_json
+from .common import answered, as_json, show_json
 
 SECONDS = 10
 LUX = click.IntRange(1, 6500)  # cie.lux_x10 holds so many
 
 
-@click.command()
+@click.command(short_help="Measure full light at the pillow.")
 @click.argument("lux", type=LUX, required=False)
 @click.option("--port", metavar="PORT", help="Its cable: a serial device, or pyserial's URL.")
 @as_json
@@ -32,7 +32,8 @@ def lux(lux: int | None, port: str | None, as_json: bool) -> None:
             err.print(f"Full light for {SECONDS} seconds. Read the meter on the pillow.")
             bringup.prepare(board.run)
             bringup.shine(board.run, SECONDS)
-            lux = click.prompt("What did it read, in lux", type=LUX, err=True)
+            with answered("give what the meter read, as in `dreamlamp lux 180`"):
+                lux = click.prompt("What did it read, in lux", type=LUX, err=True)
         flash.keep(board, {"full_lux": lux})
         board.reset()
     if as_json:

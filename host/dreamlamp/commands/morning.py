@@ -9,7 +9,7 @@ from .. import morning as asking
 from ..errors import DreamlampError
 from ..summary import summarise
 from ..terminal import out
-from .common import as_json, show_json, where, which
+from .common import answered, as_json, show_json, where, which
 
 LETTERS = {"y": "yes", "n": "no", "d": "unknown"}
 
@@ -84,7 +84,8 @@ def _ask(path: Path, found: list[asking.Question]) -> None:
     for q in found:
         out.print(q.text)
         default = next((k for k, v in LETTERS.items() if v == q.answer), "d")
-        said = click.prompt(
-            "yes, no, don't know", type=click.Choice(list(LETTERS)), default=default
-        )
+        with answered("give --answer 1=no, or yes, or unknown, for each question"):
+            said = click.prompt(
+                "yes, no, don't know", type=click.Choice(list(LETTERS)), default=default
+            )
         asking.answer(path, q.epoch, LETTERS[said])

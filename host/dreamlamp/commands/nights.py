@@ -52,7 +52,7 @@ def nights(wanted, sort, reverse, last, folder: Path | None, as_json: bool) -> N
         out.print(hint, soft_wrap=True)
 
 
-@click.command()
+@click.command(short_help="Write the page of a night.")
 @which
 @where
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
@@ -84,7 +84,7 @@ def report(night: str, folder: Path | None, output: Path | None, as_json: bool) 
     out.print(f"\nreport: {none if hidden else page}", soft_wrap=True)
 
 
-@click.command()
+@click.command(short_help="Reach every decision of a night again.")
 @which
 @where
 @as_json

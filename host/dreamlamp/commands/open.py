@@ -2,24 +2,27 @@
 
 import asyncio
 import contextlib
+import tempfile
 import webbrowser
+from pathlib import Path
 
 import click
 
 from .. import library
 from ..journal import Journal
 from ..terminal import err, out
-from .common import where
+from .common import as_json, show_json, where
 
 
-@click.command()
+@click.command(short_help="Last night, journal and lamp in a browser.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="Default: any that is free."
 )
 @click.option("--browser/--no-browser", default=True, help="Open a browser.")
 @click.option("--lamp", help="Only the lamp of this name, for example 3F2A.")
 @where
-def open(port, browser, lamp, folder) -> None:
+@as_json
+def open(port, browser, lamp, folder, as_json) -> None:
     """Show last night, the dream journal and the lamp in a browser, on this computer alone.
 
     The address that is printed lets whoever has it in, as long as this runs; Ctrl-C ends it.
@@ -37,10 +40,13 @@ def open(port, browser, lamp, folder) -> None:
     views = webpages.Views(held, lambda: link.connect(lamp))
 
     def told(url: str) -> None:
-        out.print(url, soft_wrap=True)
+        if as_json:
+            show_json({"url": url})
+        else:
+            out.print(url, soft_wrap=True)
         err.print("Ctrl-C ends it.")
         if browser:
-            webbrowser.open(url)
+            webbrowser.open(web.handed_over(url, Path(private)))
 
-    with contextlib.suppress(KeyboardInterrupt):
+    with tempfile.TemporaryDirectory() as private, contextlib.suppress(KeyboardInterrupt):
         asyncio.run(web.serve(views.routes(), webpages.failed, port, told))

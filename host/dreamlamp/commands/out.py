@@ -13,7 +13,7 @@ from .common import as_json, choice, show_json, where
 FORMATS = ("edf", "csv", "parquet", "omh", "hypnogram")
 
 
-@click.command()
+@click.command(short_help="Write nights in the forms others read.")
 @click.argument("night", required=False)
 @click.option("--format", "kinds", multiple=True, type=click.Choice(FORMATS),
               help="May be given several times; default: all of them.")  # fmt: skip

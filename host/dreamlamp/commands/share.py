@@ -18,7 +18,7 @@ to = click.option("--to", type=click.Path(file_okay=False, path_type=Path), defa
                   help="Folder for the file; default: here.")  # fmt: skip
 
 
-@click.command()
+@click.command(short_help="Give a dream away, in a file.")
 @click.argument("dream", default="last")
 @click.option("--answers", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="Your answers in a file, instead of the questions.")  # fmt: skip
@@ -131,7 +131,7 @@ def set_aside(text: str) -> tuple[list[str], list[str]]:
     return cut, keep
 
 
-@click.command()
+@click.command(short_help="Take back a dream you gave away.")
 @click.argument("shared")
 @to
 @where

@@ -10,10 +10,10 @@ from .. import index, library, terminal
 from ..errors import DreamlampError
 from ..terminal import err, out
 from ..words import counted
-from .common import as_json, show_json, where
+from .common import answered, as_json, show_json, where
 
 
-@click.command()
+@click.command(short_help="Delete a night for good.")
 @click.argument("night")
 @where
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -39,7 +39,8 @@ def delete(night: str, folder: Path | None, yes: bool, as_json: bool) -> None:
     traced = f" and its trace in {counted(len(dreams), 'dream')}" if dreams else ""
     what = f"{name} ({files}){traced}"
     if not yes:
-        click.confirm(f"Delete {what} for good?", abort=True, err=True)
+        with answered("give --yes"):
+            click.confirm(f"Delete {what} for good?", abort=True, err=True)
     for dream in dreams:
         book.keep(replace(dream, event=None, trace=None))
     gone = library.delete(path)
@@ -54,7 +55,7 @@ def delete(night: str, folder: Path | None, yes: bool, as_json: bool) -> None:
             out.print("The lamp may hold it still: the next sync deletes it there, too.")
 
 
-@click.command(name="import")
+@click.command(name="import", short_help="Bring in other people's nights.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...",
                 type=click.Path(path_type=Path))  # fmt: skip
 @click.option("--as", "person", required=True, metavar="NAME", help="Whose nights these are.")

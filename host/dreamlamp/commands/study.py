@@ -11,7 +11,7 @@ from ..words import counted
 from .common import as_json, choice, show_json, where
 
 
-@click.command()
+@click.command(short_help="Judge the library anew, with other figures.")
 @click.option("--vary", multiple=True, metavar="KEY=A,B,..",
               help="A setting and its values; several make every combination.")  # fmt: skip
 @click.option("--to", "target", type=click.Path(file_okay=False, path_type=Path),

@@ -14,7 +14,7 @@ from ..terminal import err, out
 from .common import as_json, show_json, where
 
 
-@click.command()
+@click.command(short_help="Fetch the nights that the library has not.")
 @click.option("--lamp", help="Only the lamp of this name, for example 3F2A.")
 @click.option(
     "--pair",

@@ -48,15 +48,13 @@ def settings_of(mode: str, loop: bool, consent: bool | None) -> dict:
     return held
 
 
-def heart_of(recording: Path | None, seed: int, loop: bool, kit: str):
+def heart_of(recording: Path | None, seed: int, loop: bool):
     from .. import sleeper
 
-    if loop and kit == "eeg":
-        raise click.UsageError("the EEG kit looks for no loops: leave --loop out")
     return recordings.load(recording) if recording else sleeper.sleeper(seed, loop=loop)
 
 
-@click.command()
+@click.command(short_help="A whole night on a virtual lamp.")
 @heart_options
 @click.option("--finger-off", multiple=True, metavar="HH:MM-HH:MM", help="Finger off meanwhile.")
 @click.option("--power-cut", multiple=True, metavar="HH:MM[+MIN]", help="Power away; 5 min.")
@@ -76,12 +74,13 @@ def night(recording, seed, loop, bits, kit, mode, consent, finger_off, power_cut
     \b
     dreamlamp night --seed 4 --loop
     dreamlamp night --loop --mode act --no-consent
+    dreamlamp night --kit eeg --loop --mode act
     dreamlamp night --kit eeg --recording SC4011E0.npz
     dreamlamp night --recording slp03.npz --power-cut 03:00 --finger-off 01:00-02:00
     """
     from .. import sim, wholenight
 
-    heart = heart_of(recording, seed, loop, kit)
+    heart = heart_of(recording, seed, loop)
     scenario = sim.Scenario(
         seed=seed, bits=int(bits), kit=kit, settings=settings_of(mode, loop, consent),
         starts=starts, ends=ends,
@@ -135,12 +134,13 @@ def power_cut_of(text: str) -> tuple[float, float]:
     return asleep_s(at), int(minutes or 5) * 60
 
 
-@click.command()
+@click.command(short_help="A virtual lamp to play with, in real time.")
 @heart_options
 @click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path),
               default=Path("build/sim"), show_default=True, help="Where it lives.")  # fmt: skip
 @click.option("--bare", is_flag=True, help="A bare board on a serial line, to be flashed.")
-def sim(recording, seed, loop, bits, kit, mode, consent, folder, bare) -> None:
+@as_json
+def sim(recording, seed, loop, bits, kit, mode, consent, folder, bare, as_json) -> None:
     """Start a virtual lamp to play with, in real time; Ctrl-C pulls its plug.
 
     It prints what to type in another terminal. With --bare it is a board with nothing but
@@ -156,21 +156,23 @@ def sim(recording, seed, loop, bits, kit, mode, consent, folder, bare) -> None:
 
     held = settings_of(mode, loop, consent)
     scenario = virtual.Scenario(seed=seed, bits=int(bits), kit=kit, settings=held)
-    heart = heart_of(recording, seed, loop, kit)
+    heart = heart_of(recording, seed, loop)
     with virtual.claimed(folder, ".dreamlamp-sim"), Air() as air, asyncio.Runner() as runner:
         world = virtual.World(folder, heart, scenario)
         if bare:
-            _bare(world, air)
+            _bare(world, air, as_json)
             return
         wholenight.unpack(world, air, runner)
         world.open_to(air.lamp, realtime=True)
         with Uart() as uart, virtual.Lamp(world, uart=uart) as lamp:
-            keys = (world.folder / "host.json").resolve()
-            said = f"DREAMLAMP_AIR={air.address} DREAMLAMP_AIR_KEYS={quote(str(keys))}"
-            command = library.Library(folder / "nights").typed("sync")
-            out.print(f"A paired lamp lives in {folder}. In another terminal:", soft_wrap=True)
-            out.print(f"  {said} {command}", soft_wrap=True)
-            out.print(f"or by its cable:\n  {said} {command} --port {uart.device}", soft_wrap=True)
+            said = _way(world, air)
+            if as_json:
+                show_json({**said, "port": uart.device, "url": uart.url})
+            else:
+                typed = f"{_typed(said)} {library.Library(folder / 'nights').typed('sync')}"
+                out.print(f"A paired lamp lives in {folder}. In another terminal:", soft_wrap=True)
+                out.print(f"  {typed}", soft_wrap=True)
+                out.print(f"or by its cable:\n  {typed} --port {uart.device}", soft_wrap=True)
             try:
                 lamp.ended.wait()
             except KeyboardInterrupt:
@@ -178,17 +180,29 @@ def sim(recording, seed, loop, bits, kit, mode, consent, folder, bare) -> None:
     raise virtual.LampDied("the virtual lamp ended: " + lamp.last_words())
 
 
-def _bare(world, air) -> None:
+def _way(world, air) -> dict[str, str]:
+    """What another terminal must set to reach this lamp by its radio."""
+    keys = str((world.folder / "host.json").resolve())
+    return {"DREAMLAMP_AIR": air.address, "DREAMLAMP_AIR_KEYS": keys}
+
+
+def _typed(said: dict[str, str]) -> str:
+    return " ".join(f"{name}={quote(value)}" for name, value in said.items())
+
+
+def _bare(world, air, as_json: bool) -> None:
     """Keep a bare board plugged in until Ctrl-C."""
     from .. import board
 
     board.bare(world.folder)
     with board.plugged(world, air.lamp) as (lamp, uart):
-        keys = quote(str((world.folder / "host.json").resolve()))
-        said = f"DREAMLAMP_AIR={air.address} DREAMLAMP_AIR_KEYS={keys}"
-        out.print(f"A bare board is at {uart.device} (pins too: {uart.url}).", soft_wrap=True)
-        out.print(f"  {said} dreamlamp flash {uart.device} --copy", soft_wrap=True)
-        out.print(f"  dreamlamp doctor --port {uart.device}", soft_wrap=True)
+        said = _way(world, air)
+        if as_json:
+            show_json({**said, "port": uart.device, "url": uart.url})
+        else:
+            out.print(f"A bare board is at {uart.device} (pins too: {uart.url}).", soft_wrap=True)
+            out.print(f"  {_typed(said)} dreamlamp flash {uart.device} --copy", soft_wrap=True)
+            out.print(f"  dreamlamp doctor --port {uart.device}", soft_wrap=True)
         try:
             lamp.ended.wait()
         except KeyboardInterrupt:

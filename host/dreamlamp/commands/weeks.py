@@ -11,7 +11,7 @@ from ..terminal import out
 from .common import as_json, choice, show_json, where
 
 
-@click.command()
+@click.command(short_help="Write the page over many nights.")
 @click.option("--weeks", "count", type=click.IntRange(1, 520), help="Only the last so many.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
               help=f"Write the page here; default: {library.WEEKS} in the library.")  # fmt: skip

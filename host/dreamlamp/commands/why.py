@@ -10,7 +10,7 @@ from ..terminal import out
 from .common import as_json, show_json, where, which
 
 
-@click.command()
+@click.command(short_help="Say why the lamp did what it did.")
 @which
 @click.argument("event", required=False, type=click.IntRange(min=1))
 @where
@@ -67,13 +67,15 @@ def _draw(read, case: because.Case) -> None:
         out.print(f"{label:>8} {blocks}", soft_wrap=True)
     out.print()
     f = case.figures
-    if "chain_bpm" in f:
+    if "times_usual" in f:
+        unit = "bpm" if "chain_bpm" in f else "dB"
+        chain, usual = f[f"chain_{unit.lower()}"], f[f"usual_{unit.lower()}"]
         out.print(
-            f"returned: a chain of {f['chain_bpm']:.1f} bpm is {f['times_usual']:.1f} times your "
-            f"usual {f['usual_bpm']:.1f}; {f['times_wanted']:.1f} times were wanted"
+            f"returned: a chain of {chain:.1f} {unit} is {f['times_usual']:.1f} times your "
+            f"usual {usual:.1f}; {f['times_wanted']:.1f} times were wanted"
         )
         out.print(
-            f"held: {f['held']:.0f} bpm x epochs too high; {f['held_wanted']:.0f} were wanted"
+            f"held: {f['held']:.0f} {unit} x epochs too high; {f['held_wanted']:.0f} were wanted"
         )
         out.print(
             f"asleep {f['asleep_min']:.0f} min, REM-like {100 * f['rem_like']:.0f} %, signal "

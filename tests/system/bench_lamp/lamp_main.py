@@ -5,17 +5,17 @@ micropython lamp_main.py RADIO_PORT|- SETTINGS_FILE NIGHT_BYTES [NIGHT_BYTES ...
 """
 
 import asyncio
-import hashlib
 import sys
 
 import bluetooth
+import fakes
 import world
 from lamp import console, server, wire
 from lamp.drivers import gatt
 from nights import made
 
 
-class Log:
+class Log(fakes.Held):
     """The face of nightlog.NightLog over bytearrays."""
 
     open_id = 0
@@ -29,90 +29,31 @@ class Log:
             flags = wire.ENTRY_SYNCED if night in self.marked else 0
             yield night, len(self.held[night]), 0, flags, 1, 0
 
-    def nights(self):
-        return sorted(self.held)
-
-    def entry(self, night):
-        for entry in self.entries():
-            if entry[0] == night:
-                return entry
-
     def hash_on(self, night):
         return True
-
-    def read(self, night, offset, buf, cursor):
-        data = memoryview(self.held[night])[offset : offset + len(buf)]
-        buf[: len(data)] = data
-        return len(data)
-
-    def digest(self, night):
-        return len(self.held[night]), hashlib.sha256(self.held[night]).digest()
 
     def mark_synced(self, night, sha):
         self.marked.add(night)
 
-    def delete(self, night, sha):
-        del self.held[night]
 
-
-class Night:
-    """The face of night.Night that server.py knows."""
-
-    state, mode, level, kit = wire.IDLE, wire.OBSERVE, 0, wire.KIT_HEART
-    last = (wire.R, 80, 612, 40, 97, 11)
-
-    def setting(self, key):
-        return getattr(self, key, 0)
-
-    def set(self, key, value):
-        setattr(self, key, value)
-        return True
-
-    def sync_began(self):
-        pass
-
-    def clock_set(self, unix_s, offset_min):
-        self.clock = (unix_s, offset_min)
-
-    def lamp_off(self):
-        self.level = 0
-
-
-class Clock:
-    date = 0
-
-    def now_s(self):
-        return 77
-
-    def set(self, unix_s):
-        self.date = unix_s
-
-    def unix_s(self):
-        return self.date
-
-
-class Settings:
+class Settings(fakes.Settings):
     """NVS in a file, so that bonds outlive a power cut."""
 
     def __init__(self, path):
-        self.path = path
-        self.held = {}
+        held = {}
         try:
             with open(path) as file:
-                self.held = eval(file.read())
+                held = eval(file.read())
         except OSError:
             pass
-
-    def get(self, key, default):
-        return self.held.get(key, default)
+        super().__init__(held)
+        self.path = path
 
     def set(self, key, value):
-        if value is None:
-            self.held.pop(key, None)
-        else:
-            self.held[key] = value
+        super().set(key, value)
         with open(self.path, "w") as file:
-            file.write(repr(self.held))
+            file.write(repr({name: self[name] for name in self}))
+        return True
 
 
 class Named:
@@ -128,7 +69,7 @@ async def mumble():
 async def main():
     settings = Settings(sys.argv[2])
     log = Log([int(n) for n in sys.argv[3:]])
-    lamp = server.Server(log, Night(), settings, Clock())
+    lamp = server.Server(log, fakes.Night(wire.IDLE), settings, fakes.Clock())
     if sys.argv[1] == "-":
         await asyncio.gather(mumble(), console.Console(Named).serve(lamp))
         return
