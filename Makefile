@@ -12,7 +12,7 @@ CONSENT_0 := --no-consent
 CONSENT_1 := --consent
 
 help: ## this list
-	@grep -hE '^[a-z0-9_-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' Makefile
 
 setup: .venv/ready ## everything the other targets need, into .venv/ and .cache/
 .venv/ready: pyproject.toml tools/micropython.txt tools/references.txt tools/stubs.txt tools/setup.sh

@@ -259,7 +259,7 @@ class Night(Asked):
         Nobody's head is wired to a mains supply: while it is in nothing is measured, no night
         begins, and one that runs is over.
         """
-        if self.kit != wire.KIT_EEG or usb == self.plugged:
+        if not self.kit & wire.KIT_EEG or usb == self.plugged:
             return False
         self.plugged = usb
         if usb and self.state == wire.RECORDING:
