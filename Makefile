@@ -12,15 +12,15 @@ CONSENT_0 := --no-consent
 CONSENT_1 := --consent
 
 help: ## this list
-	@grep -hE '^[a-z0-9_-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' Makefile
 
 setup: .venv/ready ## everything the other targets need, into .venv/ and .cache/
 .venv/ready: pyproject.toml tools/micropython.txt tools/references.txt tools/stubs.txt tools/setup.sh
 	@bash tools/setup.sh
 
-night: setup ## a whole night, end to end: SEED=1 LOOP=1 RECORDING=file MODE=observe|act CONSENT=0|1 BITS=64|32 KIT=heart|eeg JSON=1
+night: setup ## a whole night, end to end: SEED=1 LOOP=1 RECORDING=file MODE=observe|act CONSENT=0|1 BITS=64|32 KIT=heart|eeg RAW=night JSON=1
 	@$(PY) -m dreamlamp.cli night --seed $(SEED) --mode $(MODE) --bits $(BITS) --kit $(KIT) \
-	  $(if $(RECORDING),--recording "$(RECORDING)") $(if $(LOOP),--loop) $(CONSENT_$(CONSENT)) $(if $(JSON),--json)
+	  $(if $(RECORDING),--recording "$(RECORDING)") $(if $(LOOP),--loop) $(if $(RAW),--raw $(RAW)) $(CONSENT_$(CONSENT)) $(if $(JSON),--json)
 
 check: setup ## lint, types and house rules, in seconds
 	@.venv/bin/ruff check .

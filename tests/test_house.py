@@ -44,7 +44,9 @@ MAY_IMPORT = {
     "mind": "wire loops eegloops bothloops staging eegstaging wake",
     "diary": "wire codec compat struct array VERSION",
     "asked": "struct wire compat dawn mind wake",
-    "night": "asyncio array wire compat asked diary eeg heart mind nightlog server",
+    "night": "asyncio array wire compat asked diary eeg heart mind nightlog rawlog server",
+    "rawlog": "hashlib wire compat nightlog raw",
+    "raw": "rice wire compat ring",
     "board": "wire compat drivers checkup sys bluetooth machine esp32 gc time asyncio settings "
     "console",
     "console": "asyncio select sys drivers compat",

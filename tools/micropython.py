@@ -14,12 +14,14 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache" / "micropython32"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 SUITE = "trixie"
+X64 = "2"  # MicroPython's number of the architecture that native code is compiled for
 PACKAGES = ("micropython", "libc6", "libffi8", "libmbedcrypto16", "libmbedtls21", "libmbedx509-7")
 
 
@@ -27,8 +29,21 @@ class Missing(Exception):
     """An interpreter is not to be had here; the text says why and what to do."""
 
 
+@cache
 def find64() -> list[str]:
-    """The command line of the 64-bit interpreter."""
+    """The command line of the 64-bit interpreter, if it can run viper code."""
+    found = _find64()
+    probe = [*found, "-c", "import sys; print(sys.implementation._mpy >> 10)"]
+    said = subprocess.run(probe, capture_output=True, text=True, check=False).stdout.strip()
+    if said != X64:
+        raise Missing(
+            f"{found[0]} cannot run code that is compiled for x86-64, as on Apple's chips: the "
+            "virtual lamp is not to be had here; all that talks to a real one works"
+        )
+    return found
+
+
+def _find64() -> list[str]:
     given = os.environ.get("MICROPYTHON")
     if given:
         if shutil.which(given) is None:

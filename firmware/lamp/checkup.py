@@ -67,7 +67,8 @@ def system(lamp, night):
 def flash(log):
     ring = log.ring
     nights = unsynced = 0
-    for entry in log.entries():
+    for night in log.nights():
+        entry = log.entry(night)
         nights += 1
         unsynced += not entry[3] & (wire.ENTRY_SYNCED | wire.ENTRY_OPEN)
     files = os.statvfs("/")
@@ -75,7 +76,7 @@ def flash(log):
         (ring.programs, ring.bytes, ring.erases, ring.faults, ring.evicted, ring.lost)
         + (log.rot, log.torn, ring.flash.sectors, nights, unsynced)
         + (files[0] * files[2], files[0] * files[3])
-        + (sum([owner == _BAD for owner in ring._owner]), log.newest)
+        + (sum([owner == _BAD for owner in ring.owner]), log.newest)
     )
 
 

@@ -106,6 +106,7 @@ class Diary:
         `marks` stay true to the sample: they open a frame of their own.
         """
         if self.ppg_sent >= _PPG_SAMPLES:
+            self.log.keep(index, buf, n, marks, lost)
             return
         if lost:
             self._flush_ppg(index)

@@ -20,6 +20,8 @@ BOARD = ("?", "devkitc")
 
 KIT = ("?", "heart", "eeg")
 
+RAW = ("off", "night", "fine")
+
 STATE = ("idle", "recording", "safe mode")
 
 MODE = ("off", "observe", "act")

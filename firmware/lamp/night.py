@@ -182,7 +182,7 @@ class Night(Asked):
         """Open a night; its first epoch starts at this second."""
         self._freshen()
         if self.plugged or not self.log.open_night():
-            return  # or the ids are used up, after 32766 nights
+            return  # or the ids are used up, after 16382 nights
         self._stretch(wire.NIGHT)
         if self.kit == wire.KIT_HEART:
             self.diary.begin_ppg()
@@ -259,7 +259,7 @@ class Night(Asked):
         Nobody's head is wired to a mains supply: while it is in nothing is measured, no night
         begins, and one that runs is over.
         """
-        if self.kit != wire.KIT_EEG or usb == self.plugged:
+        if not self.kit & wire.KIT_EEG or usb == self.plugged:
             return False
         self.plugged = usb
         if usb and self.state == wire.RECORDING:
@@ -284,7 +284,12 @@ async def run(board):
     settings, sensor, clock = board.settings, board.sensor, board.clock
     boot = (settings.get("boot", 0) + 1) & 0xFFFF
     settings.set("boot", boot)
-    log = NightLog(board.flash)
+    if settings.get("kit", 0) == wire.KIT_EEG:
+        from .rawlog import RawLog
+
+        log: NightLog = RawLog(board.flash, settings.get("raw", 0))
+    else:
+        log = NightLog(board.flash)
     night = Night(log, settings, sensor.rate_hz, boot, board.reset_cause, board.safe)
     unix_s = clock.unix_s()
     if unix_s:  # it outlived a reset, not the power

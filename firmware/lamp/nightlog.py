@@ -14,7 +14,7 @@ from .ring import HEADER_SIZE, PIECE, Ring, seal, sealed
 
 ENDED = const(1)  # flag in a sector's header: the night had ended before it
 _VOID = const(0)  # one byte where frames begin again after a boot, or over a frame that failed
-_LAST_NIGHT = const(0x7FFE)
+_LAST_NIGHT = const(0x3FFE)
 
 _AHEAD = const(1024)  # erase the next sector when less than this is left: some 9 minutes
 _RESERVE = const(64)  # of the very last sector, for the event that says so and the end
@@ -122,6 +122,9 @@ class NightLog:
         if night != self.ring.newest or self._sector < 0 or self.ring.synced(self._sector):
             return False
         return self._commit(kind, payload, n)
+
+    def keep(self, index, buf, n, marks, lost):
+        """Raw samples of epoch `index`: a log of another kind may keep them (rawlog.RawLog)."""
 
     def close(self, reason=wire.END_BUTTON):
         """End the open night."""
@@ -381,15 +384,10 @@ class NightLog:
         self._hashed += size
 
     def digest(self, night):
-        """(length, SHA-256) of the bytes of a night."""
+        """(length, SHA-256) of the bytes of a night; of none the length is 0."""
         while not self.hash_on(night):
             pass
         return self._digest[1:]
-
-    def entries(self):
-        """Yield the `entry` of each night, oldest first."""
-        for night in self.nights():
-            yield self.entry(night)
 
     def nights(self):
         """The ids of all nights, oldest first."""

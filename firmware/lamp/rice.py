@@ -2,11 +2,11 @@
 
 The difference of two samples is predicted from the last 12 by a normalised LMS filter (Widrow &
 Hoff 1960; backward-adaptive, so no coefficient is stored), and what it misses is Rice-coded with
-a parameter that follows the mean. A stretch is decoded from its first frame on; the packer
-begins a new one at a break and every five minutes, so a lost frame costs no more than that. What
-the filter begins with is what it typically learns. Integers below 2**30; knows no frame.
+a parameter that follows the mean. A stretch is decoded from its first frame on; whoever packs
+begins a new one where a lost frame should cost no more. What the filter begins with is what it
+typically learns. Integers below 2**30; knows no frame.
 
-Samples are below 2**21: a converter's 24 bits less three, 0.38 uV, about its own noise.
+Coded samples are below 2**21: a converter's 24 bits less three or more.
 """
 
 from array import array
@@ -14,7 +14,6 @@ from array import array
 from .compat import const, micropython, ptr8, ptr32
 
 TAPS = const(12)
-STRETCH = const(37500)  # samples, five minutes
 _BIAS = const(1 << 23)  # on what may be negative: on 64 bits viper reads without a sign
 _FIRST = (1200, -350, 150, -900, 0, -750, -150, -330, -200, -100, -150, 0)  # of 8192
 _ESCAPE = const(24)  # ones in a row, then the value in 24 bits
@@ -23,7 +22,7 @@ _MEAN0 = const(24 << 6)
 # where the state keeps what
 _LAST = const(0)
 _MEAN = const(1)  # of the folded residuals, << 6
-_BITS = const(2)  # written or read so far
+BITS = const(2)  # written or read so far: where the next one goes
 _PAST = const(3)
 _WEIGHT = const(15)
 
@@ -121,12 +120,13 @@ def _parameter(mean):
     return k
 
 
-def pack(s, buf, i, n, out, start, end):
-    """Code `buf[i:n]` into the zeroed bytes `out[start:end]`; return the first sample that did not
-    fit. `s[2]` is then the bit behind the last one."""
-    at, stop = start << 3, end << 3
+def pack(s, buf, i, n, out, end, cut=0):
+    """Code `buf[i:n]`, less their `cut` lowest bits, into the zeroed bytes of `out` from bit
+    `s[BITS]` to byte `end`; return the first sample that did not fit."""
+    at, stop = s[BITS], end << 3
     while i < n:
-        v = buf[i] - s[_LAST]
+        x = buf[i] >> cut
+        v = x - s[_LAST]
         e = v - predict(s)
         u = e << 1 if e >= 0 else -e * 2 - 1
         k = _parameter(s[_MEAN])
@@ -143,15 +143,15 @@ def pack(s, buf, i, n, out, start, end):
             put(out, at, (1 << _ESCAPE) - 1, _ESCAPE)
             put(out, at + _ESCAPE, u, _ESCAPE)
             at += 2 * _ESCAPE
-        _follow(s, buf[i], v, e, u)
+        _follow(s, x, v, e, u)
         i += 1
-    s[_BITS] = at
+    s[BITS] = at
     return i
 
 
-def unpack(s, data, start, n, out):
-    """Decode `n` samples that begin at byte `start` into `out`; ValueError if they are torn."""
-    at, stop = start << 3, len(data) << 3
+def unpack(s, data, n, out):
+    """Decode `n` samples that begin at bit `s[BITS]` into `out`; ValueError if they are torn."""
+    at, stop = s[BITS], len(data) << 3
     for i in range(n):
         k, q = _parameter(s[_MEAN]), 0
         while q < _ESCAPE and at < stop and get(data, at, 1):
@@ -166,7 +166,7 @@ def unpack(s, data, start, n, out):
         v = e + predict(s)
         out[i] = s[_LAST] + v
         _follow(s, out[i], v, e, u)
-    s[_BITS] = at
+    s[BITS] = at
 
 
 def _follow(s, x, v, e, u):

@@ -2,7 +2,9 @@
 
 A night owns whole sectors, numbered by its ordinals; it lives and dies with the first, where its
 marks (synced, deleted) are bytes that fall. A sector is trusted to be blank only after an erase
-of this boot: one that was cut may read blank and not stay so. Knows no frame and no chip.
+of this boot: one that was cut may read blank and not stay so. A night's raw samples lie in
+sectors of the id `night | RAW`: they live as long as the night, and each of them gives way,
+oldest first, before any night does. Knows no frame and no chip.
 
 Sources: log-structured storage on NOR with bits that only fall, as in JFFS (Woodhouse 2001);
 CRC-32 of IEEE 802.3.
@@ -27,7 +29,9 @@ _TRIES = const(4)
 _FREE = const(0)  # owners: nobody (and not blank for certain)
 _BAD = const(0xFFFF)  # a sector that would not erase or program, until the next boot
 _SYNCED = const(0x8000)
+RAW = const(0x4000)
 _NIGHT = const(0x7FFF)
+_ID = const(0x3FFF)  # the same for a night and its raw samples
 _sum = bytearray(4)
 # CRC-32 of each half byte, little-endian: bit by bit it was half of what reading a night takes
 _NIBBLES = (
@@ -123,7 +127,7 @@ class Ring:
         self.faults = 0  # programs and erases that did not stick
         self.evicted = self.lost = 0  # synced and unsynced nights given up for room
         self._dying = []  # first sectors with a deletion mark that a cut may have left faint
-        self._owner = array("H", [_FREE] * flash.sectors)
+        self.owner = array("H", [_FREE] * flash.sectors)
         self._head = bytearray(HEADER_SIZE + 1)
         self._piece = bytearray(PIECE)
         self._wide = bytearray(_WIDE)
@@ -198,13 +202,13 @@ class Ring:
             head = self.header(sector)
             if head:
                 night = head[2] & _NIGHT
-                self._owner[sector] = night
-                if night > self.newest:
-                    self.newest = night
+                self.owner[sector] = night
+                self.newest = max(self.newest, night & _ID)
                 if head[3] == 0:
                     alive[night] = self._marks(sector)
-        for sector, night in enumerate(self._owner):
-            self._owner[sector] = night | alive.get(night, 0) if alive.get(night, -1) >= 0 else 0
+        for sector, night in enumerate(self.owner):
+            marks = alive.get(night & _ID, -1)
+            self.owner[sector] = night | marks if marks >= 0 else 0
 
     def _marks(self, sector):
         """-1 deleted, else the bits of the owner, of the header just read."""
@@ -218,12 +222,12 @@ class Ring:
         return self.put(sector, where, self._head, 1)
 
     def owns(self, night, sector):
-        owner = self._owner[sector]
+        owner = self.owner[sector]
         return owner != _FREE and owner != _BAD and owner & _NIGHT == night
 
     def parts(self, night, near=0):
         """Yield the sectors of a night, from `near` on and round."""
-        owner, end = self._owner, self.flash.sectors
+        owner, end = self.owner, self.flash.sectors
         at = near
         while 0 < night < _NIGHT:
             at = _owned(owner, at, end, night)
@@ -260,7 +264,7 @@ class Ring:
 
     def nights(self):
         """The ids of all nights, oldest first."""
-        return sorted({o & _NIGHT for o in set(self._owner) if o not in (_FREE, _BAD)})
+        return sorted({o & _ID for o in set(self.owner) if o & _ID and not o & RAW})
 
     # --- taking and giving ---
 
@@ -274,10 +278,11 @@ class Ring:
             struct.pack_into(HEADER, head, 0, MAGIC, ended, night, ordinal, epochs, length)
             seal(head, _SEALED_SIZE, 0)
             if self.put(sector, 0, head, _SYNCED_AT):
-                self._owner[sector] = self.newest = night
+                self.owner[sector] = night
+                self.newest = night & _ID
                 self.here = sector
                 return sector
-            self._owner[sector] = _BAD
+            self.owner[sector] = _BAD
         return -1
 
     def erase_ahead(self):
@@ -288,17 +293,18 @@ class Ring:
             sector = self._choose()
             if sector < 0:
                 return False
-            self._kill(sector)
+            self.kill(sector)
             self.flash.erase(sector)
             self.erases += 1
+            self.owner[sector] = _FREE
             if self.written(sector, 0) == self.flash.sector_size:
                 self.spare = sector
             else:
-                self._owner[sector] = _BAD
+                self.owner[sector] = _BAD
                 self.faults += 1
         return self.spare >= 0
 
-    def _kill(self, sector):
+    def kill(self, sector):
         """No night may rise again out of a faint mark or a half-done erase."""
         while self._dying:
             self._fell(self._dying.pop(), _DELETED_AT)
@@ -311,7 +317,7 @@ class Ring:
 
     def _choose(self):
         """The next sector in the ring that nobody owns; -1 if nobody gives one up."""
-        n, owner, after = self.flash.sectors, self._owner, self.here + 1
+        n, owner, after = self.flash.sectors, self.owner, self.here + 1
         for _ in range(2):
             sector = _owned(owner, after, n, _FREE)
             if sector < n:
@@ -319,15 +325,20 @@ class Ring:
             sector = _owned(owner, 0, after, _FREE)
             if sector < after:
                 return sector
-            if not self._give_way():
+            raw = _NIGHT
+            for o in set(owner):
+                if o & RAW:
+                    raw = min(raw, o & _NIGHT)
+            sector = self.find(raw, 0)  # of the oldest raw samples
+            if sector >= 0 or not self.give_way():
                 break
-        return -1
+        return sector
 
-    def _give_way(self):
+    def give_way(self):
         """Give up the oldest synced night, or else the oldest; never the one to keep."""
         best = _BAD
-        for o in set(self._owner):
-            if o != _FREE and o != _BAD and o & _NIGHT != self.keep:
+        for o in set(self.owner):
+            if o & _ID and not o & RAW and o & _ID != self.keep:
                 best = min(best, o ^ _SYNCED)
         if best == _BAD:
             return False
@@ -335,14 +346,15 @@ class Ring:
             self.evicted += 1
         else:
             self.lost += 1
-        return self.drop(best & _NIGHT)
+        return self.drop(best & _ID)
 
     def drop(self, night):
         """Delete a night."""
         first = self.find(night, 0)
         done = first >= 0 and self._fell(first, _DELETED_AT)
-        for sector in self.parts(night):
-            self._owner[sector] = _FREE
+        for owned in (night, night | RAW):
+            for sector in self.parts(owned):
+                self.owner[sector] = _FREE
         return done
 
     def mark_synced(self, night):
@@ -350,8 +362,8 @@ class Ring:
         if first < 0 or not self._fell(first, _SYNCED_AT):
             return False
         for sector in self.parts(night):
-            self._owner[sector] = night | _SYNCED
+            self.owner[sector] = night | _SYNCED
         return True
 
     def synced(self, sector):
-        return self._owner[sector] & _SYNCED != 0
+        return self.owner[sector] & _SYNCED != 0

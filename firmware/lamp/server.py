@@ -27,6 +27,7 @@ _NUMBERS = {
     wire.KEY_CEILING: ("ceiling", "<B", 1, 100),
     wire.KEY_BOARD: ("board", "<B", wire.BOARD_DEVKITC, wire.BOARD_DEVKITC),
     wire.KEY_KIT: ("kit", "<B", wire.KIT_HEART, wire.KIT_EEG),
+    wire.KEY_RAW: ("raw", "<B", 0, 2),
 }
 _FAILURES = const(20)  # failed requests that are answered within
 _FAILURES_S = const(10)
@@ -338,11 +339,10 @@ class Server:
 
     def digest(self, request):
         night = struct.unpack_from("<H", request, 2)[0]
-        if night not in self.log.nights():
-            return -wire.NOT_FOUND
         if not self.log.hash_on(night):
             return -wire.LATER
-        return self.put("<I32s", *self.log.digest(night))
+        found = self.log.digest(night)
+        return self.put("<I32s", *found) if found[0] else -wire.NOT_FOUND
 
     def settled(self, request, then):
         """Do `then(night, sha)` to a closed night if the hash is its own."""

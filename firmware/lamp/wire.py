@@ -69,6 +69,9 @@ NIGHT_ENTRY = "<HIHBHI"
 NIGHT_ENTRY_SIZE = const(15)
 ENTRY_OPEN = const(1)  # still being written
 ENTRY_SYNCED = const(2)  # some host holds it
+ENTRY_RAW = const(4)  # and there are raw samples of it: the bytes of `night | RAW`
+RAW = const(0x4000)
+RAW_SECTOR = const(4096)  # of those bytes
 
 # slot, address type and address of a bonded peer
 BOND_ENTRY = "<B7s"
@@ -112,6 +115,7 @@ KEY_PERMIT = const(10)
 KEY_CEILING = const(11)  # u8: highest light, L* 1 to 100; the wake's own limits hold as well
 KEY_BOARD = const(12)  # u8: whose pins; BOARD_*
 KEY_KIT = const(13)  # u8: KIT_*, from the next start on
+KEY_RAW = const(14)  # u8: RAW_OFF, RAW_NIGHT, RAW_FINE; of the EEG kit, from the next start on
 PERMIT_LAYOUT = "<BBI"
 MAY_WATCH = const(1)  # STATUS, and the heart live
 MAY_LIGHT = const(2)  # LIGHT
@@ -129,6 +133,10 @@ OBSERVE = const(1)
 ACT = const(2)
 
 BOARD_DEVKITC = const(1)
+
+RAW_OFF = const(0)
+RAW_NIGHT = const(1)  # steps of 1.5 uV
+RAW_FINE = const(2)  # of 0.4 uV
 
 KIT_HEART = const(1)
 KIT_EEG = const(2)
@@ -163,6 +171,9 @@ PPG = const(0x06)  # PPG_LAYOUT, then samples as codec.pack_samples wrote them
 END = const(0x07)  # reason u8, epochs u16
 BASELINE = const(0x08)  # follows a NIGHT or BOOT: the bytes loops.Loops was born with
 BANDS = const(0x09)  # BANDS_LAYOUT, of the EPOCH that follows; the EEG kit alone
+# in the sectors of raw samples alone
+RAW_FIRST = const(0x0A)  # a stretch of samples begins: RAW_FIRST_LAYOUT
+RAW_MORE = const(0x0B)  # RAW_MORE_LAYOUT, then the samples that follow as rice.pack wrote them
 
 # night, boot, reset cause, seconds since boot, protocol, firmware 3 x u8, kit, mode, sample rate
 # in Hz x100, rescues so far this night, policy consented to, light ceiling (L*), loop threshold
@@ -177,6 +188,11 @@ CLOCK_LAYOUT = "<HIIh"
 PPG_LAYOUT = "<HHBB"
 # epoch index, then Epoch.eeg: delta theta alpha sigma beta gamma
 BANDS_LAYOUT = "<H6B"
+# epoch index, number of the sample since that NIGHT or BOOT (lost ones counted), low bits of the
+# converter's 24 that are cut off, the sample without them (offset binary)
+RAW_FIRST_LAYOUT = "<HIBI"
+# low 16 bits of the number of the first sample, how many
+RAW_MORE_LAYOUT = "<HH"
 
 # event codes
 WORN = const(1)

@@ -10,7 +10,6 @@ The world's event `stranger` needs no other process: a central that takes the la
 an advertising interval after it is offered, whatever real ones want, and proves nothing.
 """
 
-import gc
 import json
 import socket
 import struct
@@ -201,10 +200,10 @@ class Radio:
         if not self.credits:
             raise OSError(_ENOMEM)
         self.credits -= 1
-        before = gc.mem_alloc()
+        before = time.heap()
         data = self.gatts_read(handle) if data is None else data
         self.send(kind, struct.pack("<HH", conn_handle, handle), data)
-        time.simulators(gc.mem_alloc() - before)
+        time.simulators(time.heap() - before)
 
     def open(self):
         if world.outside is None:
@@ -287,9 +286,9 @@ class Radio:
             self.call(_CONNECT, (_STRANGER, 1, bytes(6)))
 
     def call(self, event, data):
-        before = gc.mem_alloc()
+        before = time.heap()
         answer = self.handler(event, data) if self.handler else None
-        time.firmwares(gc.mem_alloc() - before)
+        time.firmwares(time.heap() - before)
         return answer
 
     def event(self, kind, data):

@@ -8,7 +8,6 @@ process of its own; flash.py itself does it).
 """
 
 import binascii
-import gc
 import json
 import struct
 import time
@@ -140,14 +139,14 @@ class Partition:
         within_us = (cut_ms - world.now_ms) * 1000 if cut_ms - world.now_ms < 1000 else us
         if within_us < us:
             self._flash.cut(0, TEARS[cut_ms & 3], n * max(0, within_us) // us, cut_ms & 255)
-        before = gc.mem_alloc()
+        before = time.heap()
         try:
             operation(*args)
         except PowerCut as cut:
             if within_us < us:
                 world.until(cut_ms)  # the event itself ends it
             world.die(cut)
-        time.simulators(gc.mem_alloc() - before)
+        time.simulators(time.heap() - before)
         time.charge_us(us)
 
     @classmethod
@@ -166,9 +165,9 @@ class Partition:
 
     def readblocks(self, block, buf, offset=0):
         time.charge_us(_READ_CALL_US + _AROUND_READ_US + len(buf) * _READ_US_PER_KB // 1024)
-        before = gc.mem_alloc()
+        before = time.heap()
         self._flash.read(block * _SECTOR + offset, buf)
-        time.simulators(gc.mem_alloc() - before)
+        time.simulators(time.heap() - before)
 
     def writeblocks(self, block, buf, offset=None):
         if offset is None:

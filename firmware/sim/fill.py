@@ -34,7 +34,7 @@ def fill(path: str, free: int) -> int:
             epoch.pack_into(frame, 0)
             log.append(wire.EPOCH, frame, len(frame))
             log.prepare()
-            if sum(owner == 0 for owner in log.ring._owner) <= free:
+            if sum(owner == 0 for owner in log.ring.owner) <= free:
                 log.close(wire.END_UNWORN)
                 return nights
 

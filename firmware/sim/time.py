@@ -249,6 +249,12 @@ def _charge_collection():
     _held = held
 
 
+def heap():
+    """Bytes in use; 0 where a collection more or less does not matter, for to count is to walk
+    the heap: without FIFO each costs a sample."""
+    return gc.mem_alloc() if world.gc_us and world.eeg else 0
+
+
 def simulators(n):
     """`n` bytes of garbage are the simulator's own."""
     global _held, _foreign
@@ -290,20 +296,21 @@ def install():
     wait_io_event = core.IOQueue.wait_io_event
 
     def wait(queue, dt):
-        before, called = gc.mem_alloc(), _called
+        before, called = heap(), _called
         wait_ms(dt)
         for entry in queue.map.values():  # ThreadSafeFlags wait there
             if getattr(entry[2], "state", True):
                 wait_io_event(queue, 0)  # only now: the unix port's poll naps 1 ms for them
                 break
         if world.gc_us:
-            simulators(gc.mem_alloc() - before - _called + called)
+            if world.eeg:
+                simulators(heap() - before - _called + called)
             _charge_collection()
         if _work:
             _charge_work()
         for meter in on_pass:
             meter(world.now_ms)
-        if world.gc_us:
+        if world.gc_us and world.eeg:
             _forget_collection()
 
     core.IOQueue.wait_io_event = wait

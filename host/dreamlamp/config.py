@@ -48,6 +48,8 @@ SETTINGS = {
         Setting("board", wire.KEY_BOARD, "whose pins the lamp has", 1, 1, names.BOARD),
         Setting("kit", wire.KEY_KIT, "which sensors it has (from a start on)", 1, 2,
                 names.KIT),
+        Setting("raw", wire.KEY_RAW, "raw EEG kept, from a start on: off, night (in steps of "
+                "1.5 uV) or fine (0.4 uV, for fewer hours)", 0, 2, names.RAW),
         Setting("mode", wire.KEY_MODE, "off, only watching, or acting (needs a consent)",
                 0, 2, names.MODE),
         Setting("ceiling", wire.KEY_CEILING, "highest light, CIE L*", 1, 100),

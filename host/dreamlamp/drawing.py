@@ -173,6 +173,32 @@ def _bands(axes, night: Night) -> None:
             blocks(axes, boxes, "score", depth / (SHADES - 1))
 
 
+def spectrogram(power: np.ndarray) -> str:
+    """SVG of power densities (frequencies, minutes), the lowest at the foot; nan stays empty.
+
+    Times its frequency, so that the fall of all EEG with frequency does not hide the rest;
+    shaded between the 5 and 99.5 percent of that.
+    """
+    rows, columns = power.shape
+    level = np.log2(np.maximum(power, 1e-6) * np.maximum(np.arange(rows), 0.5)[:, None])
+    seen = np.isfinite(level)
+    low, high = np.percentile(level[seen], [5, 99.5]) if seen.any() else (0, 1)
+    shade = np.where(seen, (level - low) / max(high - low, 1) * SHADES, 0)
+    shade = np.clip(np.nan_to_num(shade), 0, SHADES - 1).astype(int)
+    paths = []
+    for depth in range(1, SHADES):
+        cells = []
+        for row in range(rows):
+            edges = np.flatnonzero(np.diff(np.pad(shade[row] == depth, 1).astype(int)))
+            for start, end in edges.reshape(-1, 2):
+                width = end - start
+                cells.append(f"M{start} {rows - 1 - row}h{width}v1h-{width}z")
+        ink = f'fill="var(--score)" fill-opacity="{depth / (SHADES - 1):.2f}"'
+        paths.append(f'<path {ink} d="{"".join(cells)}"/>')
+    head = f'<svg viewBox="0 0 {columns} {rows}" preserveAspectRatio="none" aria-hidden="true">'
+    return f"{head}{''.join(paths)}</svg>"
+
+
 def _heart(axes, night: Night) -> None:
     good = _good(night)
     rate = np.where(good, night.epochs["hr_bpm_x10"] / 10, np.nan)

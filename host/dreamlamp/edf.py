@@ -1,9 +1,10 @@
 """EDF+ files: a night written as one, and a recording of beats read from one.
 
 Written: a value per half minute as the lamp logged it (integers, so that any reader gives them
-back bit for bit), the interval between beats four times a second, the hypnogram and the events
-as annotations. Read: beats from a signal of intervals, an ECG or a heart rate, in this order.
-Names of people are neither written nor read. The one file that knows edfio.
+back bit for bit), the interval between beats four times a second, raw EEG where there is some, the
+hypnogram and the events as annotations. Read: beats from a signal of intervals, an ECG or a
+heart rate, in this order. Names of people are neither written nor read. The one file that knows
+edfio.
 """
 
 import warnings
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from lamp import VERSION, wire
 
-from . import headset
+from . import headset, rawsignal
 from .errors import DreamlampError
 from .extras import needs
 from .nights import Night
@@ -34,6 +35,9 @@ SIGNALS = {
     "light": ("Light", "L*", 1), "flags": ("Flags", "", 1), "temp_c": ("Temperature", "degC", 1),
 }  # fmt: skip
 BANDS = ("delta", "theta", "alpha", "sigma", "beta", "gamma")  # wire.Epoch.eeg
+EEG, OFFSET = "EEG", "EEG offset"  # a sample's microvolts are the sum of both
+OFFSET_STEPS = 64  # of the signal's, a count of the offset
+NO_EEG, CLIPPED = "No raw EEG", "Raw EEG clipped"
 INTERVALS, INTERVALS_HZ = "RR interval", 4
 RECORD_S = wire.EPOCH_S
 TEXTS = {"W": "Sleep stage W", "N1": "Sleep stage N1", "N2": "Sleep stage N2",
@@ -71,6 +75,12 @@ def write(night: Night, facts: dict, path: Path) -> None:
         )
         for name, values in zip(BANDS, bands(night, size).T)
     ]  # fmt: skip
+    notes = annotations(night, facts)
+    raw = rawsignal.of(night)
+    if raw.samples:
+        found, more = _eeg(edfio, raw, night, size)
+        signals += found
+        notes = sorted([*notes, *more], key=lambda note: note[0])
     began = night.began()
     made = edfio.Edf(
         signals,
@@ -81,9 +91,54 @@ def write(night: Night, facts: dict, path: Path) -> None:
         ),
         starttime=began.time().replace(tzinfo=None) if began else None,
         data_record_duration=RECORD_S,
-        annotations=[edfio.EdfAnnotation(*note) for note in annotations(night, facts)],
+        annotations=[edfio.EdfAnnotation(*note) for note in notes],
     )
     made.write(path)
+
+
+def _eeg(edfio, raw: rawsignal.Raw, night: Night, size: int) -> tuple[list, list]:
+    """The raw EEG as two signals, and notes of where there is none.
+
+    Electrodes drift by more than 16 bits hold, so a second signal has what each record is about;
+    it moves only when it must. Missing samples lie on it. A record is as long as half a minute
+    of the lamp's clock; how many samples that is, the converter's own clock decides.
+    """
+    values, there, rate = rawsignal.placed(raw, night)
+    each, cut = round(rate * RECORD_S), min(run.cut for run in raw.runs)
+    step = rawsignal.COUNT_UV * (1 << cut)
+    x, held = np.zeros(size * each, np.int64), np.zeros(size * each, bool)
+    n = min(len(values), len(x))
+    x[:n], held[:n] = values[:n] >> cut, there[:n]
+    offsets, clipped = [], []
+    about = None
+    for record in range(size):
+        part = slice(record * each, (record + 1) * each)
+        kept = x[part][held[part]]
+        if kept.size and (about is None or np.abs(kept - about).max() > 32000):
+            about = int((kept.min() + kept.max()) // 2 // OFFSET_STEPS * OFFSET_STEPS)
+        offsets.append(about or 0)
+        x[part] = np.where(held[part], x[part] - offsets[-1], 0)
+        if np.abs(x[part]).max() > 32767:
+            clipped.append((float(record * RECORD_S), float(RECORD_S), CLIPPED))
+    counts = np.array(offsets) // OFFSET_STEPS
+    signals = [
+        edfio.EdfSignal.from_digital(
+            digital.astype(np.int16), rate_hz, label=label, physical_dimension="uV",
+            physical_range=(_eight(-32768 * scale), _eight(32767 * scale)),
+            transducer_type="Dreamlamp",
+        )
+        for digital, rate_hz, label, scale in (
+            (np.clip(x, -32768, 32767), each / RECORD_S, EEG, step),
+            (counts, 1 / RECORD_S, OFFSET, step * OFFSET_STEPS),
+        )
+    ]  # fmt: skip
+    edges = np.flatnonzero(np.diff(np.pad(~held, 1).astype(int))).reshape(-1, 2) / each * RECORD_S
+    return signals, clipped + [(float(a), float(b - a), NO_EEG) for a, b in edges]
+
+
+def _eight(value: float) -> float:
+    """As exact as eight letters of a header can say it."""
+    return float(f"{value:.8f}"[:8])
 
 
 def _columns(night: Night, size: int) -> list[np.ndarray]:

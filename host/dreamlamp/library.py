@@ -9,6 +9,7 @@ called `NAME@LAMP-ID` and never taken for one's own. Knows no radio.
 import hashlib
 import json
 import re
+from functools import partial
 from pathlib import Path
 from shlex import quote
 
@@ -20,7 +21,9 @@ from .nights import Clock, Night, decode
 from .typed import typed
 
 # what exists because of a night: bytes, note, page; under way; half written
-ENDINGS = (".night", ".json", ".html", ".part", ".night.new", ".json.new", ".html.new")
+ENDINGS = (".night", ".json", ".html", ".raw", ".part", ".raw.part", ".night.new", ".json.new",
+           ".html.new", ".raw.new")  # fmt: skip
+RAW = ".raw"  # of the file with raw EEG
 PERSON = re.compile(r"[A-Za-z0-9_]{1,40}")  # in file names, so what every disk takes
 WEEKS = "weeks.html"  # the page over many nights of one person
 FORGOTTEN = "forgotten.json"  # nights deleted here that a lamp may still hold
@@ -125,7 +128,14 @@ def number(path: Path) -> int:
 
 def read(path: Path) -> Night:
     """The night in `path`, with the note beside it if there is one."""
-    return made_of(path, sealed.read(path), read_note(path))
+    night = made_of(path, sealed.read(path), read_note(path))
+    night.raw_eeg = partial(raw_eeg, path.with_suffix(RAW))
+    return night
+
+
+def raw_eeg(path: Path) -> bytes:
+    """The raw sectors kept beside a night; none if nothing was."""
+    return sealed.read(path) if path.is_file() else b""
 
 
 def made_of(path: Path, raw: bytes, note: dict) -> Night:

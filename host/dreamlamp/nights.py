@@ -9,6 +9,7 @@ where neither exists it is unknown, and said so. Knows no radio.
 import binascii
 import struct
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -125,6 +126,7 @@ class Night:
     note: dict = field(default_factory=dict)  # what the syncing host wrote beside it
     # of the EEG kit, wire.Epoch.eeg of each epoch; no columns without one
     bands: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
+    raw_eeg: Callable[[], bytes] = bytes  # gives its raw sectors (rawsignal.decode)
 
     @property
     def id(self) -> int:

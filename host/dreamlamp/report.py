@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from html import escape
 from pathlib import Path
 
-from . import drawing, sealed
+from . import drawing, rawsignal, sealed
 from .nights import Night
 from .page import STYLE
 from .summary import reasons, summarise
@@ -95,7 +95,14 @@ def _panels(night: Night, facts: dict) -> str:
     if facts["reference"]:
         key += f" · thin line: {escape(facts['reference']['by'])}"
     made = _panel("stages", "Sleep stages", key, svg["stages"] + rows)
-    if eeg:
+    raw = rawsignal.of(night)
+    if raw.samples:
+        power, step_hz = rawsignal.spectrogram(night, raw)
+        top = len(power) * step_hz
+        picture = drawing.spectrogram(power) + _levels(0, top, 5)
+        spectrogram_key = f"raw EEG, Hz · {_hours_of(raw)} of it"
+        made += _panel("bands", "Spectrogram", spectrogram_key, picture)
+    elif eeg:
         bands_key = "power of each band, pale to full between its own least and most of this night"
         made += _panel("bands", "Spectrum", bands_key, svg["bands"] + _rows(BANDS))
     else:
@@ -114,6 +121,10 @@ def _panels(night: Night, facts: dict) -> str:
     made = made.replace('<div class="box">', f'<div class="box"><div class="lines">{lines}</div>')
     hours = "".join(f'<span style="left:{at:.2f}%">{text}</span>' for at, text in ticks)
     return f'<section class="night">{worn}{made}<div class="hours">{hours}</div>{dark}</section>'
+
+
+def _hours_of(raw: rawsignal.Raw) -> str:
+    return duration(raw.samples / rawsignal.RATE_HZ / 60)
 
 
 def _heart_panel(night: Night, svg: dict[str, str]) -> str:

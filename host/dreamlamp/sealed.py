@@ -19,7 +19,7 @@ from pathlib import Path
 from .errors import DreamlampError
 
 KEY, PUBLIC = "library.key", "library.pub"
-KINDS = ("*.night", "*.journal", "*.shared")  # what `lock` seals of a folder
+KINDS = ("*.night", "*.raw", "*.journal", "*.shared")  # what `lock` seals of a folder
 MAGIC = b"age-encryption.org/v1\n"
 PASSPHRASE, PASSPHRASE_FD = "DREAMLAMP_PASSPHRASE", "DREAMLAMP_PASSPHRASE_FD"
 

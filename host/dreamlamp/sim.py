@@ -48,6 +48,10 @@ BESIEGED_S = 3600  # longer than any morning's sync
 AFTER_S = 180  # of free-running time after the night, so that its end is certain to be behind
 
 
+class NoMicroPython(DreamlampError):
+    """Nothing here can run the virtual lamp."""
+
+
 class LampDied(DreamlampError):
     """The virtual lamp's process ended by itself."""
 
@@ -282,6 +286,7 @@ class Lamp:
         self.keeper = threading.Thread(target=self._keep, daemon=True)
 
     def __enter__(self) -> "Lamp":
+        self.first = command(self.world)  # here, so that whoever asks hears why it cannot be
         self.keeper.start()
         return self
 
@@ -326,11 +331,11 @@ class Lamp:
         return plain.replace("\n", " / ") or "it said nothing"
 
     def _keep(self) -> None:
-        status = CUT
+        status, starting = CUT, self.first
         while status in (CUT, RESET, BITTEN) and not self.stopping:
             self.starts += 1
             self.process = process = subprocess.Popen(
-                command(self.world),
+                starting,
                 stdin=subprocess.PIPE if self.uart else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -355,6 +360,8 @@ class Lamp:
                 status = RESET
             if self.starts - self.fruitless > RESTARTS:
                 break
+            if status in (CUT, RESET, BITTEN) and not self.stopping:
+                starting = command(self.world)
         self.ended.set()
 
     def _was_reset(self, prompt: str) -> None:
@@ -395,7 +402,7 @@ def command(world: World) -> list[str]:
     try:
         found = micropython.find(bits)
     except micropython.Missing as error:
-        raise DreamlampError(str(error)) from None
+        raise NoMicroPython(str(error)) from None
     made = build.compiled(bits, places.built(), places.simulator())
     start = str(made / "sim" / "start.py")
     ask = "--share-eeg" if world.scenario.kit == "eeg" else "--share"

@@ -1,9 +1,9 @@
 """Pull nights over any link: resume at the byte there is, verify, fsync, and only then say so.
 
 A night is kept as `<lamp>-<id>.night` (its raw bytes) and `<lamp>-<id>.json` (whose it is and how
-the lamp's clock stood); one under way as `.part`. Whatever was kept under that name and is not the
-beginning of what came, as after the lamp was erased, is put aside as `<lamp>-older<n>-<id>`. Knows
-no radio and no meaning of a record.
+the lamp's clock stood); one under way as `.part`; its raw samples, where the lamp kept some, as
+`.raw`. Whatever was kept under that name and is not the beginning of what came, as after the lamp
+was erased, is put aside as `<lamp>-older<n>-<id>`. Knows no radio and no meaning of a record.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import os
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from lamp import wire
@@ -75,6 +75,7 @@ class Result:
     fetched: int = 0  # bytes that were new
     resent: int = 0  # bytes that came again
     bad_bytes: int = 0  # in frames whose CRC is wrong on the lamp's flash, too
+    raw_bytes: int = 0  # of raw samples that were fetched besides
 
 
 async def sync(
@@ -82,16 +83,17 @@ async def sync(
     library: Path,
     progress: Progress = lambda entry, have: None,
     now: Callable[[], float] = time.time,
+    raw: bool = True,
 ) -> list[Result]:
     """Fetch every night the lamp has that `library` has not; the results, oldest first.
 
-    The lamp is told that it is `now()`, Unix seconds.
+    The lamp is told that it is `now()`, Unix seconds. Raw samples come last, if `raw`.
     """
     with sealed.alone(library):
-        return await _sync(link, library, progress, now)
+        return await _sync(link, library, progress, now, raw)
 
 
-async def _sync(link: Line, library: Path, progress: Progress, now) -> list[Result]:
+async def _sync(link: Line, library: Path, progress: Progress, now, raw: bool) -> list[Result]:
     hello = Hello(*struct.unpack(wire.HELLO_LAYOUT, await link.request(wire.HELLO)))
     if hello.protocol != wire.PROTOCOL:
         raise LampError(
@@ -99,10 +101,15 @@ async def _sync(link: Line, library: Path, progress: Progress, now) -> list[Resu
             "update the older of the two"
         )
     clock = await set_time(link, hello, now())
-    results = []
+    results: list[Result] = []
+    slow: list[tuple[Result, RawFetch]] = []
     for entry in await nights(link):
         fetch = Fetch(link, library, entry, clock, progress)
         results.append(await forgotten(fetch) or await fetch.run())
+        if entry.flags & wire.ENTRY_RAW and results[-1].state in ("complete", "kept"):
+            slow.append((results[-1], RawFetch(link, library, entry, clock, progress)))
+    for result, later in slow if raw else ():
+        result.raw_bytes = (await later.run()).fetched
     return results
 
 
@@ -160,6 +167,7 @@ class Fetch:
         self.link, self.entry, self.clock, self.progress = link, entry, clock, progress
         self.path = library / f"{link.name}-{entry.night:05d}.night"
         self.part = self.path.with_suffix(".part")
+        self.called = f"night {entry.night}"
         self.have = 0  # bytes on disk, without a gap
         self.early: dict[int, bytes] = {}  # what came after a gap
         self.granted = 0  # the byte up to which the lamp may send
@@ -180,7 +188,7 @@ class Fetch:
                 return await self.settle(sha)
             self.part.unlink()  # not this night's bytes: from the beginning, once
         raise LampError(
-            f"night {self.entry.night} does not match its hash: sync again; "
+            f"{self.called} does not match its hash: sync again; "
             "if that does not help, report it. The lamp keeps the night."
         )
 
@@ -229,9 +237,9 @@ class Fetch:
         n = 1
         while (aside := self.path.with_name(f"{lamp}-older{n}-{number}.night")).exists():
             n += 1
-        if self.path.with_suffix(".json").exists():
-            self.path.with_suffix(".json").rename(aside.with_suffix(".json"))
-        self.path.rename(aside)
+        for ending in (".json", ".raw", ".night"):
+            if self.path.with_suffix(ending).exists():
+                self.path.with_suffix(ending).rename(aside.with_suffix(ending))
 
     async def fill(self, end: int, anew: bool) -> None:
         """Bring the part file up to `end`; `anew`, from nothing."""
@@ -286,7 +294,7 @@ class Fetch:
             self.silences += 1
             if self.silences > SILENCES:
                 raise LampError(
-                    f"the lamp sends no more of night {self.entry.night}: unplug it, plug it in, "
+                    f"the lamp sends no more of {self.called}: unplug it, plug it in, "
                     "and sync again; what was fetched is kept"
                 )
             self.granted = self.seen = self.have
@@ -371,17 +379,50 @@ class Fetch:
         return json.dumps(about, indent=1).encode()
 
 
+class RawFetch(Fetch):
+    """The way of a night's raw samples. The lamp gives them up once they are here."""
+
+    def __init__(self, link: Line, library: Path, entry: Entry, clock: dict, progress: Progress):
+        whole = replace(entry, night=entry.night | wire.RAW, length=0, flags=0)
+        super().__init__(link, library, whole, clock, progress)
+        self.path = library / f"{link.name}-{entry.night:05d}.raw"
+        self.part = self.path.with_suffix(".raw.part")
+        self.called = f"the raw EEG of night {entry.night}"
+
+    def is_here(self) -> bool:
+        return self.path.exists() and not self.part.exists()
+
+    async def keep(self) -> Result:
+        """It is here already. If the lamp has lost some of it since, it may keep the rest."""
+        self.result.state = "kept"
+        if sealed.readable(self.path):
+            with contextlib.suppress(Refusal):
+                await self.synced(hashlib.sha256(sealed.read(self.path)).digest())
+        return self.result
+
+    async def fill(self, end: int, anew: bool) -> None:
+        self.entry.length = end
+        await super().fill(end, anew)
+
+    async def settle(self, sha: bytes) -> Result:
+        sealed.write(self.path, self.part.read_bytes())
+        self.part.unlink()
+        await self.synced(sha)
+        return self.result
+
+
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
 def bad_bytes(data: bytes, night: int) -> int:
     """Bytes that belong to no frame with a right CRC (flash rots; the hash only says as sent)."""
+    seed = binascii.crc32(struct.pack("<H", night))
     at = bad = 0
     while at < len(data):
         end = at + 2 + data[at + 1] if at + 2 <= len(data) else len(data)
         crc = data[end : end + 4]
-        if binascii.crc32(data[at:end], night).to_bytes(4, "little") == crc:
+        if binascii.crc32(data[at:end], seed).to_bytes(4, "little") == crc:
             at = end + 4
         else:
             at, bad = at + 1, bad + 1

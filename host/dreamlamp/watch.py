@@ -37,10 +37,11 @@ class Watch:
         progress: Progress = lambda entry, have: None,
         every_s: float = EVERY_S,
         now: Callable[[], float] = time.time,
+        raw: bool = True,
     ):
         self.connect, self.library = connect, library
         self.results, self.said, self.progress = results, said, progress
-        self.every_s, self.now = every_s, now
+        self.every_s, self.now, self.raw = every_s, now, raw
         self.last_said = ""
         self.absences = 0
 
@@ -53,7 +54,7 @@ class Watch:
         try:
             async with asyncio.timeout(VISIT_S), self.connect() as line:
                 self.absences = 0
-                results = await sync(line, self.library, self.progress, self.now)
+                results = await sync(line, self.library, self.progress, self.now, self.raw)
                 self.last_said = ""
                 self.results(line.name, results)
                 for sentence in await errands.run(line, Library(self.library)):

@@ -111,7 +111,7 @@ def on_flash(folder: Path) -> dict[int, bytes]:
 
     log = NightLog(Sectors(Flash(io.BytesIO((folder / "flash.bin").read_bytes()))))
     found = {}
-    for night, length, *_ in log.entries():
+    for night, length, *_ in map(log.entry, log.nights()):
         raw = bytearray(length)
         found[night] = bytes(raw[: log.read(night, 0, raw, Cursor())])
     return found

@@ -1,8 +1,9 @@
 """make bench BENCH=rice: raw samples packed without loss, against their entropy and FLAC.
 
 No raw EEG of a night is at hand. The first rows are signals with the band powers of real nights
-(headset.py: the spectra are real, the waveform is noise) and the converter's own noise, as the kit
-would store them; the others are real signals of another kind (ECG and finger light, 125 Hz).
+(headset.py: the spectra are real, the waveform is noise) and the converter's own noise, in the two
+steps that the kit may store; the others are real signals of another kind (ECG and finger light,
+125 Hz). The filter begins anew with each sector of flash, as in the lamp's log.
 Entropy is of order 0, of what the lamp's own filter leaves; FLAC is libsndfile's at its best
 compression, headers counted, frames of the log not. The keys are of the EEG rows together.
 """
@@ -18,10 +19,11 @@ from rich.console import Console
 from rich.table import Table
 
 MINUTES = 20
-FRAME = 240  # bytes of a frame's samples
+FRAME = 251  # bytes of a frame's samples
+SECTOR = 4000  # bytes of a sector's
 COUNT_UV = 2.42e6 / 6 / (2**23 - 1)  # of the converter, at gain 6
 NOISE_COUNTS = 10  # rms, 0.5 uV
-DROPPED = 3  # bits
+DROPPED = {3: "0.4 uV", 5: "1.5 uV"}  # bits, and what a step is then
 
 
 def entropy(values: np.ndarray) -> float:
@@ -33,31 +35,33 @@ def entropy(values: np.ndarray) -> float:
 def packed(x: np.ndarray) -> tuple[float, float]:
     """(bits a sample, entropy of the residuals) of the lamp's packer; it must come back."""
     buf, bits = array("i", x.tolist()), 0
+    starts = set()
     i = 0
     while i < len(buf):
-        end = min(i + rice.STRETCH, len(buf))
+        starts.add(i)
         s, back = rice.state(), rice.state()
         rice.begin(s, buf[i])
         rice.begin(back, buf[i])
         bits += 24
         i += 1
-        while i < end:
+        for _ in range(SECTOR // FRAME):
             out = bytearray(FRAME)
-            j = rice.pack(s, buf, i, end, out, 0, FRAME)
+            s[rice.BITS] = back[rice.BITS] = 0
+            j = rice.pack(s, buf, i, len(buf), out, FRAME)
             part = array("i", [0] * (j - i))
-            rice.unpack(back, out, 0, j - i, part)
+            rice.unpack(back, out, j - i, part)
             if part != buf[i:j]:
                 raise AssertionError("what was packed does not come back")
-            bits += -(-s[2] // 8) * 8
+            bits += -(-s[rice.BITS] // 8) * 8
             i = j
-    return bits / len(buf), entropy(residuals(buf))
+    return bits / len(buf), entropy(residuals(buf, starts))
 
 
-def residuals(buf: array) -> np.ndarray:
-    """What the lamp's filter leaves of a signal."""
+def residuals(buf: array, starts: set[int]) -> np.ndarray:
+    """What the lamp's filter leaves of a signal; it begins anew at `starts`."""
     s, out = rice.state(), np.zeros(len(buf), np.int64)
     for i in range(len(buf)):
-        if i % rice.STRETCH == 0:
+        if i in starts:
             rice.begin(s, buf[i])
             continue
         v = buf[i] - s[0]
@@ -89,7 +93,9 @@ def signals(data: Path) -> dict[str, np.ndarray]:
             powers = record["feat"][:, 1, :5][-MINUTES * 6 : -MINUTES * 4]  # late in the night
         uv = headset.signal(powers) * headset.UNIT_UV
         counts = np.rint(uv / COUNT_UV + rng.normal(size=len(uv)) * NOISE_COUNTS)
-        out[f"EEG of {file.stem}'s powers"] = (counts.astype(int) + (1 << 23) + 400000) >> DROPPED
+        for dropped, step in DROPPED.items():
+            whole = counts.astype(int) + (1 << 23) + 400000
+            out[f"EEG of {file.stem}'s powers, {step}"] = whole >> dropped
     for file in sorted((data / "bidmc").glob("*.npz"))[:3]:
         with np.load(file) as record:
             for key in ("ecg", "ppg"):

@@ -4,32 +4,8 @@ import gc
 import sys
 from array import array
 
+from fakes import Ram
 from lamp import codec, nightlog, wire
-
-SECTORS, SIZE = 4, 1024
-
-
-class Ram:
-    """board.flash that itself allocates nothing."""
-
-    sectors, sector_size = SECTORS, SIZE
-
-    def __init__(self):
-        self.bytes = bytearray(b"\xff" * (SECTORS * SIZE))
-
-    def read(self, sector, offset, buf):
-        at = sector * SIZE + offset
-        for i in range(len(buf)):
-            buf[i] = self.bytes[at + i]
-
-    def program(self, sector, offset, data):
-        at = sector * SIZE + offset
-        for i in range(len(data)):
-            self.bytes[at + i] &= data[i]
-
-    def erase(self, sector):
-        for i in range(SIZE):
-            self.bytes[sector * SIZE + i] = 0xFF
 
 
 class Beats:

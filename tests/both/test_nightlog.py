@@ -143,7 +143,7 @@ def test_entries_tell_each_night():
     two = begin(log, 4)
     write(log, 2)
     for log in (log, boot(flash)):  # noqa: B020
-        a, b = log.entries()
+        a, b = map(log.entry, log.nights())
         assert a[:2] == (one, log.digest(one)[0]) and a[2:] == (30, 0, 3, 77)
         assert b == (two, log.digest(two)[0], 2, wire.ENTRY_OPEN, 4, 77)
 
@@ -160,10 +160,10 @@ def test_synced_and_deleted_need_the_hash_and_survive_a_reset():
     two = begin(log)
     log.close()
     log = boot(flash)
-    assert [e[3] for e in log.entries()] == [wire.ENTRY_SYNCED, 0]
+    assert [e[3] for e in map(log.entry, log.nights())] == [wire.ENTRY_SYNCED, 0]
     assert not log.delete(one, bytes(32)) and log.delete(one, sha)
     log = boot(flash)
-    assert [e[0] for e in log.entries()] == [two]
+    assert [e[0] for e in map(log.entry, log.nights())] == [two]
 
 
 def test_the_clock_may_come_late():
@@ -196,10 +196,12 @@ def test_synced_nights_give_way_first_and_the_oldest_first():
     log = boot(flash)
     ids.append(begin(log))
     write(log, 40)
-    assert [e[0] for e in log.entries()] == [ids[0], ids[2], ids[3]]
+    assert [e[0] for e in map(log.entry, log.nights())] == [ids[0], ids[2], ids[3]]
     assert log.stats["evicted"] == 1 and log.stats["lost"] == 0
     write(log, 20, 40)
-    assert [e[0] for e in log.entries()] == [ids[2], ids[3]] and log.stats["lost"] == 1
+    assert [e[0] for e in map(log.entry, log.nights())] == [ids[2], ids[3]] and log.stats[
+        "lost"
+    ] == 1
     assert len(frames(log, ids[2])) == 22
 
 

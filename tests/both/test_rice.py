@@ -26,7 +26,8 @@ def packed(buf):
     rice.begin(s, buf[0])
     while i < len(buf):
         out = bytearray(120)
-        j = rice.pack(s, buf, i, len(buf), out, 3, 120)
+        s[rice.BITS] = 24
+        j = rice.pack(s, buf, i, len(buf), out, 120)
         assert j > i
         frames.append((j - i, out))
         i = j
@@ -38,7 +39,8 @@ def unpacked(first, frames):
     rice.begin(s, first)
     for n, data in frames:
         part = array("i", [0] * n)
-        rice.unpack(s, data, 3, n, part)
+        s[rice.BITS] = 24
+        rice.unpack(s, data, n, part)
         out.extend(part)
     return out
 
@@ -57,20 +59,34 @@ def test_the_bytes_are_the_same_on_every_build():
     assert (len(frames), crc & 0xFFFFFF) == GOLDEN, (len(frames), crc & 0xFFFFFF)
 
 
+def test_a_burst_goes_on_where_the_last_one_ended_and_low_bits_are_cut():
+    buf, s, out = samples(300, False), rice.state(), bytearray(400)
+    rice.begin(s, buf[0] >> 2)
+    for i in range(1, 300, 23):
+        assert rice.pack(s, buf, i, min(i + 23, 300), out, 400, 2) == min(i + 23, 300)
+    back = array("i", [0] * 299)
+    rice.begin(s, buf[0] >> 2)
+    s[rice.BITS] = 0
+    rice.unpack(s, out, 299, back)
+    assert list(back) == [x >> 2 for x in buf[1:]]
+
+
 def test_torn_bytes_are_an_error_and_no_loop():
     buf = samples(300, False)
     (n, data), *_ = packed(buf)
     s, out = rice.state(), array("i", [0] * 300)
     for cut in (4, 10, 60):
         rice.begin(s, buf[0])
+        s[rice.BITS] = 24
         try:
-            rice.unpack(s, data[:cut], 3, n, out)
+            rice.unpack(s, data[:cut], n, out)
         except ValueError:
             continue
         raise AssertionError(cut)
     rice.begin(s, buf[0])
+    s[rice.BITS] = 0
     try:
-        rice.unpack(s, b"\xff" * 30, 0, 300, out)
+        rice.unpack(s, b"\xff" * 30, 300, out)
     except ValueError:
         pass
 
@@ -80,10 +96,10 @@ def test_packing_allocates_nothing():
         return
     buf, s, out = samples(200, False), rice.state(), bytearray(200)
     rice.begin(s, buf[0])
-    rice.pack(s, buf, 1, 50, out, 0, 200)
+    rice.pack(s, buf, 1, 50, out, 200)
     gc.collect()
     before = gc.mem_alloc()
-    rice.pack(s, buf, 50, 100, out, 0, 200)
+    rice.pack(s, buf, 50, 100, out, 200)
     assert gc.mem_alloc() == before
 
 

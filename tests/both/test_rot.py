@@ -23,7 +23,7 @@ def test_any_flipped_bit_costs_at_most_its_frame():
         assert length == sum(len(body) + 6 for _, body in found)
         if addr % powercut.SIZE < 1000:
             assert log.rot == len(lost), "at %d: %d lost, %d counted" % (addr, len(lost), log.rot)
-        assert len(list(log.entries())) == 2
+        assert len(log.nights()) == 2
 
 
 def test_a_rotten_frame_before_a_boots_gap_is_counted_and_a_torn_one_is_not():

@@ -88,6 +88,13 @@ def test_a_night_that_a_power_cut_left_open_is_not_gone_on_with_on_usb():
     assert nights.decode(unit.raw(), 1).end == wire.END_USB
 
 
+def test_a_kit_with_heart_and_electrodes_is_one_with_electrodes():
+    unit = Unit(wire.KIT_BOTH)
+    assert unit.night.plug(True)
+    unit.night.button()
+    assert unit.night.state == wire.IDLE
+
+
 def test_the_heart_kit_lives_on_usb():
     unit = Unit(wire.KIT_HEART)
     assert not unit.night.plug(True)

@@ -6,7 +6,8 @@ from array import array
 from pathlib import Path
 
 import pytest
-from lamp import codec, nightlog, ring, wire
+from dreamlamp import rawsignal
+from lamp import codec, nightlog, rawlog, ring, wire
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = dict(
@@ -26,6 +27,45 @@ PLAIN = Beats((-120, 900, 0), (760, 880, 0), (1650, 890, 0))
 FLAGGED = Beats((250, 0, 2), (1100, 850, 0), (1510, 410, 1), (2370, 860, 0))
 BANDS = (300, 126, 100, 90, 83, 64, 37)  # of epoch 300
 SAMPLES = array("i", [120000, 120010, 120025, 119990])
+
+
+EEG = array("i", [(8_700_000 + 400 * (i % 7) - 90 * i) & 0xFFFFFF for i in range(12)])
+
+
+class Flash:
+    """Of the raw samples' frames: only what is programmed, `said`."""
+
+    sectors, sector_size = 4, 4096
+
+    def __init__(self):
+        self.said = bytearray(b"\xff" * (4 * 4096))
+
+    def read(self, sector, at, buf):
+        buf[:] = self.said[sector * 4096 + at :][: len(buf)]
+
+    def program(self, sector, at, data):
+        start = sector * 4096 + at
+        self.said[start : start + len(data)] = data
+
+    def erase(self, sector):
+        self.said[sector * 4096 : (sector + 1) * 4096] = b"\xff" * 4096
+
+
+def raw_sector() -> bytes:
+    """A sector of raw samples of night 7 that began in epoch 300 with sample 1125000."""
+    flash = Flash()
+    log = rawlog.RawLog(flash, wire.RAW_NIGHT)
+    log.ring.newest = NIGHT - 1
+    log.open_night()
+    log.pen.begin(NIGHT, 0)
+    log.pen._at = 1125000
+    log.keep(300, EEG, len(EEG), 0, 0)
+    log.pen.settle()
+    at = log.ring.find(NIGHT | wire.RAW, 0) * 4096
+    return bytes(flash.said[at : at + 4096]).rstrip(b"\xff")
+
+
+RAW_SECTOR = raw_sector()
 
 
 def sealed(data: bytes, night: int) -> bytes:
@@ -69,6 +109,9 @@ MADE = {
     "end": sealed(bytes([wire.END, 3]) + struct.pack("<BH", wire.END_BUTTON, 960), NIGHT),
     "plain_beats": packed(codec.pack_beats, PLAIN, 3),
     "flagged_beats": packed(codec.pack_beats, FLAGGED, 4),
+    "raw_header": RAW_SECTOR[:18],
+    "raw_first": RAW_SECTOR[18:35],
+    "raw_more": RAW_SECTOR[35:],
     "samples": packed(codec.pack_samples, SAMPLES, 4),
 }
 
@@ -80,6 +123,8 @@ LAYOUTS = {
     "CLOCK 05": wire.CLOCK_LAYOUT,
     "PPG 06": wire.PPG_LAYOUT,
     "END 07": "<BH",
+    "RAW_FIRST 0A": wire.RAW_FIRST_LAYOUT,
+    "RAW_MORE 0B": wire.RAW_MORE_LAYOUT,
     "BANDS 09": wire.BANDS_LAYOUT.replace("6B", "BBBBBB"),
 }
 LETTER = {"u8": "B", "i8": "b", "u16": "H", "i16": "h", "u32": "I"}
@@ -110,6 +155,12 @@ def test_golden_beats_are_read_back(name, beats, n):
     back, data = Beats(), bytes.fromhex(GOLDEN[name])
     assert codec.unpack_beats(data, 0, len(data), back) == n
     assert (back.t_ms, back.ibi_ms, back.flag) == (beats.t_ms, beats.ibi_ms, beats.flag)
+
+
+def test_golden_raw_samples_are_read_back_by_the_host():
+    (run,) = rawsignal.decode(RAW_SECTOR.ljust(4096, b"\xff"), NIGHT).runs
+    assert (run.epoch, run.first, run.cut) == (300, 1125000, 5)
+    assert run.values.tolist() == [x >> 5 for x in EEG]
 
 
 def test_golden_samples_are_read_back():

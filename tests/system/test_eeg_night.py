@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from dreamlamp import because, eegset, headset, sim, sleeper, wholenight
+from dreamlamp import because, eegset, headset, rawsignal, sim, sleeper, wholenight
 from dreamlamp.recordings import BadRecording, Recording, load
 from lamp import wire
 
@@ -38,8 +38,9 @@ def needs(bits):
 def test_a_night_of_eeg_with_a_loose_lead_a_power_cut_and_a_dropped_link(tmp_path, bits):
     needs(bits)
     scenario = sim.Scenario(
-        bits=bits, kit="eeg", finger_off=[(400, 640)], power_cuts=[(1200, 120)], visit=True
-    )
+        bits=bits, kit="eeg", finger_off=[(400, 640)], power_cuts=[(1200, 120)], visit=True,
+        settings={"raw": wire.RAW_NIGHT},
+    )  # fmt: skip
     done = wholenight.run(SHORT, scenario, tmp_path, drop_link=True)
     assert done.ok, done.verdict.as_json()
     assert done.starts == 2 and len(done.night.boots) == 2
@@ -53,7 +54,22 @@ def test_a_night_of_eeg_with_a_loose_lead_a_power_cut_and_a_dropped_link(tmp_pat
     delta = done.night.bands[seen, 0].astype(float)
     assert abs(np.median(delta) - np.median(given[:, 0])) < 12  # an octave and a half, of three
     page = done.page.read_text()
-    assert "SYNTHETIC: no human head" in page and "Spectrum" in page and ">N1<" in page
+    assert "SYNTHETIC: no human head" in page and "Spectrogram" in page and ">N1<" in page
+    raw_is_the_heads(done.night, tmp_path / "world" / "eeg.bin")
+
+
+def raw_is_the_heads(night, given):
+    """The raw samples that were fetched are what the electrodes saw, at its place."""
+    values, there, _ = rawsignal.placed(rawsignal.of(night), night)
+    seen, head = there.mean(), np.fromfile(given, "<i2")
+    assert 0.8 < seen < 0.95  # the loose lead, and what nobody fetched in an erase
+    part = slice(150 * 125, 350 * 125)
+    x = np.diff(values[part][there[part]])
+    best = max(
+        np.corrcoef(x, np.diff(head[at : at + (part.stop - part.start)][there[part]]))[0, 1]
+        for at in range(1800 * 125 + 15000, 1800 * 125 + 18000)
+    )
+    assert best > 0.9
 
 
 @pytest.mark.parametrize("bits", [64, 32])

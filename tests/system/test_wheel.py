@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tools import micropython
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -37,6 +39,7 @@ def wheel(tmp_path_factory):
 @pytest.fixture(scope="module")
 def installed(wheel):
     """The python of an environment that holds the wheel alone."""
+    micropython.find(64)  # what it brings needs one
     folder = wheel.parents[1]
     venv.create(folder / "venv", with_pip=False, symlinks=True)
     python = folder / "venv" / "bin" / "python"

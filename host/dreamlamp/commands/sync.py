@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import click
+from lamp import wire
 
 from .. import errands, library, terminal
 from .. import sync as syncing
@@ -23,11 +24,13 @@ from .common import as_json, show_json, where
 )
 @click.option("--port", metavar="PORT", help="By its cable: a serial device, or pyserial's URL.")
 @click.option("--watch", is_flag=True, help="Stay, and sync whenever the lamp is near.")
+@click.option("--raw/--no-raw", default=True, show_default=True,
+              help="Also fetch raw EEG, a minute or so a night.")  # fmt: skip
 @click.option("--every", type=click.FloatRange(0, min_open=True), metavar="MIN", default=15,
               show_default=True, help="With --watch: minutes between syncs.")  # fmt: skip
 @where
 @as_json
-def sync(lamp: str | None, pair: bool, port: str | None, watch: bool, every: float,
+def sync(lamp: str | None, pair: bool, port: str | None, watch: bool, raw: bool, every: float,
          folder: Path | None, as_json: bool) -> None:  # fmt: skip
     """Fetch the nights that the library has not, verify them, and tell the lamp the time.
 
@@ -43,16 +46,17 @@ def sync(lamp: str | None, pair: bool, port: str | None, watch: bool, every: flo
         raise click.UsageError("pair first, then watch")
     held = library.Library(folder)
     if watch:
-        asyncio.run(stay(lambda: connect(lamp, False, port), held, every, as_json))
+        asyncio.run(stay(lambda: connect(lamp, False, port), held, every, as_json, raw))
         return
     with terminal.bars({}) as told:
 
         def progress(entry: syncing.Entry, have: int) -> None:
-            told(str(entry.night), have / max(1, entry.length))
+            name = f"{entry.night & ~wire.RAW} raw" if entry.night & wire.RAW else entry.night
+            told(str(name), have / max(1, entry.length))
 
         async def once() -> tuple[list[syncing.Result], list[str]]:
             async with connect(lamp, pair, port) as line:
-                results = await syncing.sync(line, held.folder, progress)
+                results = await syncing.sync(line, held.folder, progress, raw=raw)
                 return results, await errands.run(line, held)
 
         results, done = asyncio.run(once())
@@ -60,7 +64,8 @@ def sync(lamp: str | None, pair: bool, port: str | None, watch: bool, every: flo
         show_json([figures(r) for r in results])
         return
     for r in results:
-        out.print(f"night {r.night}: {r.state}, {r.fetched} bytes new")
+        raw_eeg = f", {r.raw_bytes} bytes of raw EEG" if r.raw_bytes else ""
+        out.print(f"night {r.night}: {r.state}, {r.fetched} bytes new{raw_eeg}")
     for sentence in done:
         out.print(sentence)
     now = f"Now: {held.typed('report')}"
@@ -82,7 +87,9 @@ def figures(r: syncing.Result) -> dict:
     return {"night": r.night, "state": r.state, "file": str(r.path)}
 
 
-async def stay(connect, held: library.Library, every_min: float, as_json: bool) -> None:
+async def stay(
+    connect, held: library.Library, every_min: float, as_json: bool, raw: bool = True
+) -> None:
     """Watch until Ctrl-C or SIGTERM; a line for all that changes."""
     from ..watch import Watch
 
@@ -115,6 +122,6 @@ async def stay(connect, held: library.Library, every_min: float, as_json: bool) 
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     said(f"watching; nights go to {held.folder}. Ctrl-C ends it.")
     try:
-        await Watch(connect, held.folder, results, said, every_s=every_min * 60).run()
+        await Watch(connect, held.folder, results, said, every_s=every_min * 60, raw=raw).run()
     except asyncio.CancelledError:
         said(f"ended; {len(fetched)} nights fetched whole. What was under way goes on next time.")

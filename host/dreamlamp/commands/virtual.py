@@ -6,6 +6,7 @@ from pathlib import Path
 from shlex import quote
 
 import click
+from lamp import names
 
 from .. import library, recordings, terminal
 from ..terminal import err, out
@@ -25,6 +26,8 @@ def heart_options(command):
                      help="Which MicroPython; 32 has the ESP32's small ints."),
         click.option("--kit", type=click.Choice(["heart", "eeg"]), default="heart",
                      show_default=True, help="A finger on a sensor, or electrodes on a head."),
+        click.option("--raw", type=click.Choice(names.RAW), default="off", show_default=True,
+                     help="Raw EEG that the EEG kit keeps: steps of 1.5 or of 0.4 uV."),
         click.option("--mode", type=click.Choice(["observe", "act"]), default="observe",
                      show_default=True, help="What the lamp is set to do."),
         click.option("--consent/--no-consent", default=None,
@@ -35,12 +38,16 @@ def heart_options(command):
     return command
 
 
-def settings_of(mode: str, loop: bool, consent: bool | None) -> dict:
+def settings_of(mode: str, loop: bool, consent: bool | None, kit: str, raw: str) -> dict:
     """What the lamp is born with; says what of it is simulated."""
     from .. import sim
 
     given = (mode == "act" and loop) if consent is None else consent
     held = sim.settings_for(mode, given)
+    if raw != "off":
+        if kit != "eeg":
+            raise click.UsageError("raw EEG is the EEG kit's: add --kit eeg")
+        held["raw"] = names.RAW.index(raw)
     for sentence in sim.simulated(held):
         err.print(sentence, style="yellow")
     if mode == "act" and not given:
@@ -65,7 +72,7 @@ def heart_of(recording: Path | None, seed: int, loop: bool):
 @click.option("--out", "folder", type=click.Path(file_okay=False, path_type=Path),
               default=Path("build/night"), show_default=True, help="Where to work.")  # fmt: skip
 @as_json
-def night(recording, seed, loop, bits, kit, mode, consent, finger_off, power_cut, drop_link,
+def night(recording, seed, loop, bits, kit, raw, mode, consent, finger_off, power_cut, drop_link,
           full_flash, starts, ends, folder, as_json) -> None:  # fmt: skip
     """Let a whole night happen on a virtual lamp, fetch it, draw it, replay it.
 
@@ -75,14 +82,14 @@ def night(recording, seed, loop, bits, kit, mode, consent, finger_off, power_cut
     dreamlamp night --seed 4 --loop
     dreamlamp night --loop --mode act --no-consent
     dreamlamp night --kit eeg --loop --mode act
-    dreamlamp night --kit eeg --recording SC4011E0.npz
+    dreamlamp night --kit eeg --recording SC4011E0.npz --raw night
     dreamlamp night --recording slp03.npz --power-cut 03:00 --finger-off 01:00-02:00
     """
     from .. import sim, wholenight
 
     heart = heart_of(recording, seed, loop)
     scenario = sim.Scenario(
-        seed=seed, bits=int(bits), kit=kit, settings=settings_of(mode, loop, consent),
+        seed=seed, bits=int(bits), kit=kit, settings=settings_of(mode, loop, consent, kit, raw),
         starts=starts, ends=ends,
         finger_off=[span_of(text) for text in finger_off],
         power_cuts=[power_cut_of(text) for text in power_cut], visit=bool(power_cut),
@@ -140,7 +147,7 @@ def power_cut_of(text: str) -> tuple[float, float]:
               default=Path("build/sim"), show_default=True, help="Where it lives.")  # fmt: skip
 @click.option("--bare", is_flag=True, help="A bare board on a serial line, to be flashed.")
 @as_json
-def sim(recording, seed, loop, bits, kit, mode, consent, folder, bare, as_json) -> None:
+def sim(recording, seed, loop, bits, kit, raw, mode, consent, folder, bare, as_json) -> None:
     """Start a virtual lamp to play with, in real time; Ctrl-C pulls its plug.
 
     It prints what to type in another terminal. With --bare it is a board with nothing but
@@ -154,7 +161,7 @@ def sim(recording, seed, loop, bits, kit, mode, consent, folder, bare, as_json) 
     from ..air import Air
     from ..uart import Uart
 
-    held = settings_of(mode, loop, consent)
+    held = settings_of(mode, loop, consent, kit, raw)
     scenario = virtual.Scenario(seed=seed, bits=int(bits), kit=kit, settings=held)
     heart = heart_of(recording, seed, loop)
     with virtual.claimed(folder, ".dreamlamp-sim"), Air() as air, asyncio.Runner() as runner:

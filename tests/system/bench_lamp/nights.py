@@ -13,5 +13,5 @@ def made(night, length):
         n = len(out) // 7 % 200 + 20
         first = len(out) // 261
         frame = bytes((wire.PPG, n)) + bytes((first + i * night) & 255 for i in range(n))
-        out.extend(frame + struct.pack("<I", crc32(frame, night)))
+        out.extend(frame + struct.pack("<I", crc32(frame, crc32(struct.pack("<H", night)))))
     return out

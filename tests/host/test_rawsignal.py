@@ -1,0 +1,80 @@
+"""Raw sectors decoded side by side are those that the lamp's own file decodes."""
+
+import io
+import sys
+from array import array
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dreamlamp import rawsignal
+from lamp import wire
+from lamp.rawlog import RawLog
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "firmware" / "sim"), str(ROOT / "tests" / "both")]
+import rawtape  # noqa: E402
+from flash import Flash, Sectors  # noqa: E402
+
+
+def kept(x, fine=wire.RAW_FINE, breaks=(), burst=20):
+    """The bytes of a night's raw samples `x`; before each number in `breaks` one is lost."""
+    log = RawLog(Sectors(Flash(io.BytesIO(b"\xff" * (384 * 4096)))), fine)
+    log.open_night()
+    log.append(wire.NIGHT, bytes(27), 27)
+    at = 0
+    for end in [*range(burst, len(x), burst), len(x)]:
+        buf = array("i", x[at:end].tolist())
+        log.keep(at // 3750, buf, len(buf), 0, int(any(at <= b < end for b in breaks)))
+        at = end
+    log.close()
+    return rawtape.bytes_of(log, 1)
+
+
+def noise(n, seed=1):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(0, 200, n).cumsum() * 0.3 + rng.normal(0, 30, n)
+    x[:: n // 7] += rng.normal(0, 200000, len(x[:: n // 7]))  # artefacts: the escapes
+    return np.clip(x + (1 << 23) + 400000, 0, (1 << 24) - 1).astype(int)
+
+
+@pytest.mark.parametrize("fine, cut", [(wire.RAW_NIGHT, 5), (wire.RAW_FINE, 3)])
+def test_it_reads_what_the_lamps_own_decoder_reads(fine, cut):
+    x = noise(30000)
+    data = kept(x, fine, breaks=(5000, 5040, 17001))
+    held = rawsignal.decode(data, 1)
+    theirs = rawtape.stretches(data, 1)
+    assert len(held.runs) == len(theirs) > 4 and held.lost_bytes == 0
+    for run, (epoch, first, samples) in zip(held.runs, theirs):
+        assert (run.epoch, run.first, run.cut) == (epoch, first, cut)
+        assert (run.values << cut).tolist() == list(samples)
+    assert np.concatenate([r.values for r in held.runs]).tolist() == (x >> cut).tolist()
+    assert held.step_uv == pytest.approx(0.04808 * 2**cut, rel=1e-3)
+
+
+def test_a_rotten_byte_costs_the_rest_of_its_sector_and_is_counted():
+    x = noise(30000)
+    data = bytearray(kept(x))
+    whole = rawsignal.decode(bytes(data), 1)
+    data[4096 + 1000] ^= 4
+    spoilt = rawsignal.decode(bytes(data), 1)
+    assert len(spoilt.runs) == len(whole.runs) and 0 < spoilt.lost_bytes < 270
+    assert 0 < len(spoilt.runs[1].values) < len(whole.runs[1].values)
+    assert (spoilt.runs[2].values == whole.runs[2].values).all()
+
+
+def test_bytes_that_are_none_are_no_samples():
+    rng = np.random.default_rng(2)
+    for data in (b"", b"\xff" * 8192, rng.bytes(8192), b"\xd1" + rng.bytes(5000)):
+        assert rawsignal.decode(data, 1).samples == 0
+
+
+def test_a_converter_with_a_clock_of_its_own_is_found_out():
+    def runs(hz):
+        return [
+            rawsignal.Run(int(second // 30), round(second * hz), 5, np.zeros(0, np.int32))
+            for second in np.arange(0, 28800, 80.0)
+        ]
+
+    assert rawsignal.rate_hz(runs(125)) == 125
+    assert rawsignal.rate_hz(runs(125.4)) == pytest.approx(125.4, abs=0.02)
