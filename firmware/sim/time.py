@@ -86,8 +86,9 @@ def _pace(waited_ms=0):
 def charge_us(us):
     """Let `us` microseconds (below 2**29) pass that the chip would spend."""
     global _us, _owed_us
-    for meter in on_charge:
-        meter()
+    if us > CALL_US:  # not for a look at the clock
+        for meter in on_charge:
+            meter()
     if _free or world.steady:
         _us += us
         if _us >= 1000:

@@ -36,7 +36,14 @@ ERASE_SLOWEST_MS = 400  # of W25Q32JV; 45 typical, which the simulator charges
 ROM_US = 350_000  # bootloader and IDF, before MicroPython: an estimate
 HOURS = 10.0
 LATER = {"usb", "checkup", "dawn"}  # a host on the cable, the doctor, a dawn that was planned
-EEG = {"eeg", "eegmodel", "eegstaging", "ads1292r"}  # what only one kit loads
+EEG = {
+    "eeg",
+    "eegmodel",
+    "eegstaging",
+    "eegloops",
+    "bothloops",
+    "ads1292r",
+}  # what only one kit loads
 HEART = {"heart", "stagemodel", "staging", "max30102"}
 SLOW = 240 / 80  # the lamp runs on 80 MHz (board.CPU_HZ): what is charged in the gaps
 OVERLAP_S = 120  # of a sync in step with the lamp, over the night's beginning
