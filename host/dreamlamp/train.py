@@ -100,6 +100,16 @@ def whole(s: Sample) -> Sample:
     return replace(s, x=x, hearts=sum(h.shape[1] for h in hearts))
 
 
+def name(night: nightset.Labelled) -> str:
+    """A night's name in the list of those a model was fitted on."""
+    return f"{night.dataset}/{night.record}"
+
+
+def digest(night: nightset.Labelled) -> str:
+    """What knows a night's labels again when its file has another name."""
+    return hashlib.sha256(night.stage.tobytes()).hexdigest()[:12]
+
+
 def tree_of(node: dict) -> dict:
     """LightGBM's nested tree -> parallel lists, root first."""
     tree: dict[str, list] = {"feature": [], "limit": [], "left": [], "right": [], "leaf": []}
@@ -327,7 +337,7 @@ def render(model: dict, samples: Sequence[Sample], commit: str = "unknown") -> s
     tables = integers(model)
     trees = tables.pop("TREES").getvalue()
     size = len(trees) + sum(len(v) for v in tables.values() if isinstance(v, bytes))
-    listed = sorted(f"{s.night.dataset}/{s.night.record}" for s in samples)
+    listed = sorted(name(s.night) for s in samples)
     digest = hashlib.sha256(b"".join(s.x.tobytes() + s.y.tobytes() for s in samples)).hexdigest()
     head = [
         '"""Tables of the stager, written by `make train`; do not edit.',
@@ -381,7 +391,7 @@ def main() -> int:
     module.write_text(first_made(module, lambda commit: render(model, samples, commit)))
     module.with_name("stagetrees.bin").write_bytes(integers(model)["TREES"].getvalue())
     twins = {"causal": model, "whole": fit([whole(s) for s in samples], morning=True)}
-    records = sorted(f"{n.dataset}/{n.record}" for n in nights)
+    records = {name(n): digest(n) for n in sorted(nights, key=name)}
     TWINS.write_text(json.dumps({"records": records, **rounded(twins)}) + "\n")
     print(f"{module.name} and stagetrees.bin, from {len(records)} nights")
     return 0

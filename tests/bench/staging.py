@@ -3,10 +3,15 @@
 Every figure rests on nights of subjects that neither the trees nor temper, class weights,
 confidence table and REM gate have seen: all are fitted inside the training subjects. The lamp's
 figures come from the lamp's own code with integer tables. TRAIN=0 scores with the committed
-tables and twins; the nights these were trained on are told apart as in-sample.
+tables and twins; nights these were trained on are told apart as in-sample, under any name.
+
+Ways: `heart`, `motion` are the lamp's; `_float` their twin in floating point, `_lag` that twin
+five minutes late, `_smooth` the same trees with a Markov chain that knows the whole night, and
+`_whole` trees whose features look ahead, too (`train.whole`): the causal ratio is to these.
 """
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +25,7 @@ from rich.table import Table
 from . import _stagescore as score
 from ._stagepeers import Logistic, clock, heart, sleepecg
 
+KEYS_OF_BEST = "rem_*, bias_pp_max, worst_subject*"  # with motion where there is any
 LAG = 10  # epochs: what waiting five minutes would give
 CLASS = {wire.W: 0, wire.N2: 1, wire.N3: 2, wire.R: 3, wire.UNSCORED: score.ABSTAINED}
 
@@ -57,6 +63,7 @@ class Night:
             self.lamp(tables, motion)
             self.twin(f"{name}_float", twins["causal"], self.sample.x, motion, 0)
             self.twin(f"{name}_lag", twins["causal"], self.sample.x, motion, LAG)
+            self.twin(f"{name}_smooth", twins["causal"], self.sample.x, motion, None)
             abstained = self.said[name] == score.ABSTAINED
             self.said[f"{name}_float"][abstained] = score.ABSTAINED
             if "whole" in twins:
@@ -85,12 +92,13 @@ def leave_one_out(samples: list[train.Sample]) -> list[Night]:
 def committed(samples: list[train.Sample]) -> tuple[list[Night], list[Night]]:
     """Nights staged by the committed models: (unseen ones, in-sample ones)."""
     twins = json.loads(train.TWINS.read_text())
-    trained = set(twins["records"])
+    names, labels = set(twins["records"]), set(twins["records"].values())
     unseen, known = [], []
     for s in samples:
         night = Night(s)
         night.stage(stagemodel, twins)
-        (known if f"{s.night.dataset}/{s.night.record}" in trained else unseen).append(night)
+        seen = train.name(s.night) in names or train.digest(s.night) in labels
+        (known if seen else unseen).append(night)
     return unseen, known
 
 
@@ -127,7 +135,7 @@ def summary(nights: list[Night]) -> dict:
     out = {
         "kappa3_heart": ways["heart"]["kappa3"],
         "kappa4_heart": ways["heart"]["kappa4"],
-        "rem_input": best,
+        "inputs": {"heart": "calibration_error, causal_ratio, *_heart", best: KEYS_OF_BEST},
         "rem_f1": ways[best]["rem_f1"],
         "bias_pp_max": ways[best]["bias_pp_max"],
         "worst_subject_kappa3": ways[best]["worst_subject_kappa3"],
@@ -140,7 +148,9 @@ def summary(nights: list[Night]) -> dict:
     out["rem_precision"], out["rem_recall"] = gated(nights, best)
     for way in list(ways):
         ways[way]["gate_precision"], ways[way]["gate_recall"] = gated(nights, way)
-        ways[f"{way}_lag"] = told(nights, f"{way}_lag")
+        for other in ("float", "lag", "smooth"):
+            ways[f"{way}_{other}"] = told(nights, f"{way}_{other}")
+        ways[way]["same_trees_ratio"] = ways[way]["kappa3"] / ways[f"{way}_smooth"]["kappa3"]
         if any(f"{way}_whole" in n.said for n in nights):
             whole = told(nights, f"{way}_whole")
             ways[f"{way}_whole"] = whole
@@ -179,7 +189,10 @@ def show(title: str, s: dict) -> None:
     for name in ("heart", "motion"):
         if name in s["ways"]:
             console.print(*lines(name, s["ways"][name]), sep="\n", highlight=False)
-    console.print(f"integers and floating point agree on {s['int_float_agreement']:.4f}\n")
+    console.print(f"integers and floating point agree on {s['int_float_agreement']:.4f}")
+    for name, keys in s["inputs"].items():
+        console.print(f"figures by {name}: {keys}", highlight=False)
+    print()
 
 
 def lines(name: str, w: dict) -> list[str]:
@@ -188,7 +201,9 @@ def lines(name: str, w: dict) -> list[str]:
     bins = "  ".join(f"{a:.2f}>{b:.2f} ({n})" for a, b, n in w["reliability"])
     night = " ".join(f"{b:.1f}" for b in w["bias_pp_night_mean"])
     return [
-        f"{name}: REM by the gate P {w['gate_precision']:.3f} R {w['gate_recall']:.3f};"
+        f"{name}: causal over the same trees smoothed {w['same_trees_ratio']:.3f},"
+        f" over the whole-night twin {w.get('causal_ratio', math.nan):.3f}",
+        f"  REM by the gate P {w['gate_precision']:.3f} R {w['gate_recall']:.3f};"
         f" mean absolute bias of a night {night} pp",
         f"  kappa3 at coverage  {curve}",
         f"  confidence > right (epochs), error {w['calibration_error']:.3f}:  {bins}",
@@ -220,7 +235,7 @@ def run(data: Path, train_anew: bool) -> dict:
     if "sleepecg" in out.get("slpdb", {}).get("ways", {}):
         slpdb_peer = {"sleepecg_slpdb": out["slpdb"]["ways"]["sleepecg"]["kappa3"]}
     else:
-        print("SleepECG is not installed (extra `peers`) or there are no beats: left out")
+        print("SleepECG left out: no beats here, or it is missing (pip install -e '.[peers]')")
         slpdb_peer = {}
     out["baselines"] = slpdb_peer | {
         new: ways[old]["kappa3"] for old, new in names.items() if old in ways
