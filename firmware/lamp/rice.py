@@ -102,7 +102,7 @@ def put(out: ptr8, at: int, value: int, n: int):
 
 
 @micropython.viper
-def get(data: ptr8, at: int, n: int) -> int:
+def bits_at(data: ptr8, at: int, n: int) -> int:
     """Read `n` bits at bit `at`."""
     value = 0
     while n:
@@ -149,18 +149,18 @@ def pack(s, buf, i, n, out, end, cut=0):
     return i
 
 
-def unpack(s, data, n, out):
+def decode(s, data, n, out):
     """Decode `n` samples that begin at bit `s[BITS]` into `out`; ValueError if they are torn."""
     at, stop = s[BITS], len(data) << 3
     for i in range(n):
         k, q = _parameter(s[_MEAN]), 0
-        while q < _ESCAPE and at < stop and get(data, at, 1):
+        while q < _ESCAPE and at < stop and bits_at(data, at, 1):
             q += 1
             at += 1
         need = _ESCAPE if q == _ESCAPE else k + 1
         if at + need > stop:
             raise ValueError("raw samples are torn")
-        u = get(data, at, _ESCAPE) if q == _ESCAPE else q << k | get(data, at + 1, k)
+        u = bits_at(data, at, _ESCAPE) if q == _ESCAPE else q << k | bits_at(data, at + 1, k)
         at += need
         e = u >> 1 if not u & 1 else -(u + 1 >> 1)
         v = e + predict(s)

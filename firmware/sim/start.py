@@ -5,10 +5,11 @@ lies in or from FIRMWARE. Without FIRMWARE and with a WORLD/vfs.bin it does what
 does instead: repl.py. Exit status: 0 the world's time is up, 42 the power was cut,
 43 the chip was reset, 44 the watchdog bit; 1 the firmware fell out of its main loop. Start it
 again on 42 to 44, as the chip would. state.json says what became of it. --share prints the bytes
-of heap the simulator itself holds: what -X heapsize must be given beyond the chip's. asyncio is
-counted in: here it takes 14 kB on 32 bits, on the chip it is frozen into the image (2 kB with
-`bluetooth`, measured on a stock ESP32 image). So is the table of names, which doubles when it is
-full, at the simulator's 600th or so: the firmware is charged the table it would have of its own.
+of heap that are in use before the firmware's first line: what there must be beyond the chip's
+free ones. asyncio is in it: here it takes 14 kB on 32 bits, on the chip it is frozen into the
+image, and the firmware is charged the 2 kB that it takes there with `bluetooth` (measured on a
+stock ESP32 image). So is the table of names, which doubles when it is full, at the simulator's
+600th or so: the firmware is charged the table it would have of its own.
 """
 
 import gc
@@ -27,6 +28,7 @@ _TELL_MS = const(60000)
 # 20, 40, 80 and 160 entries of 6 bytes on 32 bits: the chip's tables of the firmware's 130 names
 # and as many more
 _NAMES = const(1800)
+_FROZEN = const(2100)
 
 
 def absolute(path):
@@ -51,8 +53,6 @@ if len(sys.argv) > 2:
 else:
     sys.path[:0] = [_here, _here + "/.."]
 
-gc.collect()
-_before = gc.mem_alloc()
 _spare = [bytearray(8192)]  # to write state.json with when the firmware has eaten its memory
 import asyncio  # noqa: E402, F401
 import time  # noqa: E402
@@ -88,12 +88,23 @@ gc.collect()
 
 
 class Heap:
-    """Free heap and its largest block at their lowest, garbage not counted: looked at every 10 s
-    and every minute of world time."""
+    """Free heap and its largest block at their lowest, garbage not counted.
 
-    share = gc.mem_alloc() - _before - _NAMES
-    low = block = gc.mem_free()
-    next_ms = tell_ms = 0
+    Looked at every 10 s and every minute of world time, where the firmware awaits; and whenever
+    it touches a part of the chip, however deep in its calls: all the time in a world with
+    `watch`, else during 31 s of each hour, so that an epoch's end is among them.
+    """
+
+    share = gc.mem_alloc() - _NAMES - _FROZEN
+    low = block = begun = gc.mem_free()
+    next_ms = tell_ms = looks = 0
+
+    @classmethod
+    def look_deep(cls):
+        if world.watch or 600000 <= world.now_ms % 3600000 < 631000:
+            gc.collect()
+            cls.low = min(cls.low, gc.mem_free())
+            cls.looks += 1
 
     @classmethod
     def look(cls, now_ms):
@@ -127,6 +138,7 @@ def run():
     try:
         time.install()
         time.on_pass.append(Heap.look)
+        time.on_charge.append(Heap.look_deep)
         time.charge_us(world.boot_us)
         if flashed:
             repl.power_on()
@@ -160,7 +172,9 @@ world.write_state(
     status=status,
     prompt=repl.prompt if cause == world.SOFT_RESET else "",
     heap_share=Heap.share,
+    heap_begun=Heap.begun,
     heap_low=Heap.low,
+    heap_looks=Heap.looks,
     heap_block=Heap.block,
     advertising_ms=world.advertised_ms,
     fifo_gap_ms_max=sensor.gap_ms_max if sensor else 0,

@@ -53,6 +53,7 @@ _looked = real.ticks_ms()
 _watched = []  # (socket, callback)
 _poll = select.poll()
 on_pass = []  # called with world time at await points; for meters
+on_charge = []  # called when the chip's stand-ins charge time
 _held = 0  # bytes of heap in use at the last await point
 _garbage = 0  # of the firmware's, since the last collection
 _called = 0  # taken by the firmware's handlers since time began
@@ -85,6 +86,9 @@ def _pace(waited_ms=0):
 def charge_us(us):
     """Let `us` microseconds (below 2**29) pass that the chip would spend."""
     global _us, _owed_us
+    if us > CALL_US:  # not for a look at the clock
+        for meter in on_charge:
+            meter()
     if _free or world.steady:
         _us += us
         if _us >= 1000:

@@ -77,6 +77,7 @@ ticks_ms = 0  # the chip's count at power-up
 work = ()  # [every ms, us] charged for computing
 boot_us = 1000000  # loader, IDF and the import of the firmware: an estimate, to be measured
 steady = False
+watch = False  # look at the heap wherever the chip is touched
 advertised_ms = None  # first in this boot, since power-up
 
 finger = True
@@ -104,7 +105,7 @@ _due_ms = 0
 def load(path):
     """Read WORLD; world time goes on where `state.json` of the last boot left it."""
     global folder, seed, outside, realtime, fast_until_ms, now_ms, boot_ms, boots, cause
-    global sensor, eeg, gc_us, ticks_ms, defects, rtc_s, work, boot_us, steady
+    global sensor, eeg, gc_us, ticks_ms, defects, rtc_s, work, boot_us, steady, watch
     global _events, _next, _stop_ms
     folder = path
     with open(path + "/world.json") as file:
@@ -123,6 +124,7 @@ def load(path):
     work = spec.get("work", work)
     boot_us = spec.get("boot_us", boot_us)
     steady = bool(spec.get("steady"))
+    watch = bool(spec.get("watch"))
     realtime = bool(spec.get("realtime"))
     if "fast_until_s" in spec:
         fast_until_ms = min(NEVER, spec["fast_until_s"] * 1000)

@@ -16,6 +16,7 @@ from .line import Line
 LAYOUTS = {
     wire.KEY_MODE: "<B", wire.KEY_LIVE: "<B", wire.KEY_RESCUES: "<B", wire.KEY_FULL_LUX: "<H",
     wire.KEY_SHIFT: "<b", wire.KEY_CEILING: "<B", wire.KEY_BOARD: "<B", wire.KEY_KIT: "<B",
+    wire.KEY_RAW: "<B",
 }  # fmt: skip
 
 

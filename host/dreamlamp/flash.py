@@ -87,10 +87,7 @@ def flash(
     told: Told = lambda what, share: None,
     erase: bool = False,
 ) -> Flashed:
-    """Make a lamp of the board at `port`; without MicroPython's image only files are copied.
-
-    So they are where MicroPython turns out to run on another kind of chip than the image's.
-    """
+    """Make a lamp of the board at `port`; without MicroPython's image only files are copied."""
     if micropython is not None:
         parts = image.parts(micropython, firmware(image.ARCH))
         chip.identify(port)
@@ -98,7 +95,7 @@ def flash(
     with connect(port) as board:
         arch = check(board)
         files = firmware(arch)
-        if micropython is None or arch != image.ARCH:
+        if micropython is None:
             mount(board)
             board.put(files, told)
         told("verify", 0)

@@ -31,7 +31,8 @@ from .uart import Uart
 
 # What the ESP32 leaves (DESIGN.md, RAM), words of 64 bits being twice as long; the simulator's own
 # share comes on top.
-HEAP_KB = {32: 96, 64: 192}
+HEAP_KB = {32: 96, 64: 192}  # free, once the radio is up
+TABLES = {32: 131 / 128, 64: 259 / 256}  # of the garbage collector, beside what it hands out
 CUT, RESET, BITTEN = 42, 43, 44  # exit statuses of start.py after which the chip starts again
 UNCAUGHT = 1
 CONSOLE_KEPT = 65536  # bytes of an unfinished line
@@ -408,7 +409,7 @@ def command(world: World) -> list[str]:
     share = subprocess.run([*found, start, ask], capture_output=True, text=True)
     if not share.stdout.strip().isdigit():
         raise DreamlampError(f"the simulator does not start: {share.stdout} {share.stderr}")
-    heap = f"heapsize={HEAP_KB[bits] + int(share.stdout) // 1024 + 1}k"
+    heap = f"heapsize={round((HEAP_KB[bits] * 1024 + int(share.stdout)) * TABLES[bits])}"
     flashed = (world.folder / "vfs.bin").is_file()
     firmware = [] if flashed else [os.fspath(made)]
     return [*found, "-X", heap, start, os.fspath(world.folder.resolve()), *firmware]

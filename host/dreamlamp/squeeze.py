@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from . import merge, shortnames
+from . import inline, merge, shortnames
 from .errors import DreamlampError
 
 Value = int | str | bytes
@@ -75,6 +75,7 @@ def squeeze(sources: dict[str, str]) -> Squeezed:
     merger = merge.Merger({dotted: module.tree for dotted, module in modules.items()})
     trees = merger.merged()
     _flatten(trees.values())
+    inline.put_in(trees.values())
     short = shortnames.choose(trees)
     names = {dotted.split(".")[-1]: _told(tree, short) for dotted, tree in trees.items()}
     kept = shortnames.keywords(trees.values())

@@ -39,13 +39,13 @@ def instructions(script: str, *arguments: object) -> int:
     return instructions_of(["-c", script, *map(str, arguments)])
 
 
-def instructions_of(arguments: list[str]) -> int:
+def instructions_of(arguments: list[str], heap: str = "4m") -> int:
     """All that the 64-bit build takes, started with these."""
     valgrind = shutil.which("valgrind")
     if not valgrind:
         raise DreamlampError("the cost bench counts with valgrind: apt-get install valgrind")
     tool = [valgrind, "--tool=callgrind", "--callgrind-out-file=/dev/null"]
-    command = [*tool, *micropython.find(64), "-X", "heapsize=4m", *arguments]
+    command = [*tool, *micropython.find(64), "-X", f"heapsize={heap}", *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     found = re.search(r"Collected : (\d+)", done.stderr)
     if done.returncode or not found:

@@ -31,11 +31,21 @@ SHORT, LONG = 30, 42  # epochs; what a night does once is cancelled, and windows
 CHIP_NS = 8 * 160 / 240
 SWITCH_US = 134  # of asyncio, there; one task wakes for the sensor, one for the light
 WAKES_HZ = 1000 / 100 + 2
-GC_US = 10_000  # the documentation says several ms
+GC_US = 15_000  # the documentation says several ms
 ERASE_SLOWEST_MS = 400  # of W25Q32JV; 45 typical, which the simulator charges
 ROM_US = 350_000  # bootloader and IDF, before MicroPython: an estimate
 HOURS = 10.0
-LATER = ("usb", "checkup", "dawn")  # a host on the cable, the doctor, a dawn that was planned
+LATER = {"usb", "checkup", "dawn"}  # a host on the cable, the doctor, a dawn that was planned
+EEG = {
+    "eeg",
+    "eegmodel",
+    "eegstaging",
+    "eegloops",
+    "bothloops",
+    "ads1292r",
+}  # what only one kit loads
+HEART = {"heart", "stagemodel", "staging", "max30102"}
+SLOW = 240 / 80  # the lamp runs on 80 MHz (board.CPU_HZ): what is charged in the gaps
 OVERLAP_S = 120  # of a sync in step with the lamp, over the night's beginning
 
 
@@ -43,10 +53,11 @@ def run(data, train) -> dict:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         result: dict = mpy_bytes() | heap() | instructions(folder)
-        boot_us = ROM_US + round(boot_instructions(folder) * result["us_per_instruction"])
+        us = result["us_per_instruction"] * SLOW
+        boot_us = ROM_US + round(boot_instructions(folder) * us)
         work = [
-            [1000, round(result["us_per_sample"] * 50)],
-            [30_000, round(result["us_per_epoch"])],
+            [1000, round(result["us_per_sample"] * 50 * SLOW)],
+            [30_000, round(result["us_per_epoch"] * SLOW)],
         ]
         costs = {"work": work, "gc_us": GC_US, "boot_us": boot_us}
         result |= nights(folder, costs)
@@ -60,9 +71,16 @@ def mpy_bytes() -> dict:
     """What is flashed for an ESP32; some of it is loaded only when it is asked for."""
     made = build.flashable("xtensawin", ROOT / "build" / "firmware", ROOT / "firmware" / "boot")
     sizes = {file.stem: file.stat().st_size for file in (made / "lamp").rglob("*.mpy")}
-    later = {name: size for name, size in sizes.items() if name in LATER}
-    total = sum(sizes.values())
-    return {"mpy_bytes": total, "mpy_bytes_a_night": total - sum(later.values()), "later": later}
+
+    def without(names: set[str]) -> int:
+        return sum(size for name, size in sizes.items() if name not in names)
+
+    return {
+        "mpy_bytes": without(set()),
+        "mpy_bytes_heart_night": without(LATER | EEG),
+        "mpy_bytes_eeg_night": without(LATER | HEART),
+        "mpy_files": sizes,
+    }
 
 
 def heap() -> dict:
@@ -144,29 +162,41 @@ def boot_instructions(folder: Path) -> int:
     for name in ("beats.bin", "pulse.bin"):
         (world / name).write_bytes(bytes(256))
     start = str(made / "sim" / "start.py")
-    return count.instructions_of([start, str(world), str(made)]) - count.instructions_of(
-        [start, "--share"]
-    )
+    whole, simulator = [start, str(world), str(made)], [start, "--share"]
+    return count.instructions_of(whole, "400k") - count.instructions_of(simulator, "400k")
 
 
 def nights(folder: Path, costs: dict) -> dict:
-    """Ten hours of the 32-bit build in the ESP32's heap, and a sync across a night's start."""
+    """Ten hours of the 32-bit build in the ESP32's heap, and a sync across a night's start.
+
+    The latter for each kit and again with a look at the heap wherever the chip is touched; such
+    looks are collections, which would be charged, so that lamp's gaps do not count.
+    """
     whole = live(
         folder / "ten", sleeper.sleeper(1, HOURS), sim.Scenario(bits=32, costs=costs), False
     )
     over = {**costs, "steady": True, "stop_at_s": OVERLAP_S}
-    begin = sim.Scenario(bits=32, full_flash=True, costs=over)
-    both = live(folder / "overlap", sleeper.sleeper(1, 2.0), begin, True)
-    low = min(whole["heap_low"], both["heap_low"])
+    both, heap = {}, {}
+    for kit in ("heart", "eeg"):
+        for name, found, watch in (("gap", both, False), ("heap", heap, True)):
+            begin = sim.Scenario(bits=32, kit=kit, full_flash=True, costs={**over, "watch": watch})
+            found[kit] = live(folder / f"{name}-{kit}", sleeper.sleeper(1, 2.0), begin, True)
+    runs = [whole, *both.values(), *heap.values()]
+    hearts = [whole, both["heart"], heap["heart"]]
+    gap = both["heart"]["fifo_gap_ms_max"]  # the EEG front end has no FIFO
     return {
         "hours": whole["world_ms"] / 3_600_000,
-        "heap_low_water_percent": 100 * low / HEAP,
-        "heap_largest_block": min(whole["heap_block"], both["heap_block"]),
+        "heap_low_water_percent": 100 * min(run["heap_low"] for run in runs) / HEAP,
+        "heap_low_water_percent_heart": 100 * min(run["heap_low"] for run in hearts) / HEAP,
+        "heap_looks": sum(run["heap_looks"] for run in runs),
+        "heap_begun": whole["heap_begun"],
+        "heap_largest_block": min(run["heap_block"] for run in runs),
+        "heap_largest_block_ten_hours": whole["heap_block"],
         "simulator_share": whole["heap_share"],
-        "fifo_gap_ms_max": max(whole["fifo_gap_ms_max"], both["fifo_gap_ms_max"]),
+        "fifo_gap_ms_max": max(whole["fifo_gap_ms_max"], gap),
         "fifo_gap_ms_night": whole["fifo_gap_ms_max"],
-        "fifo_gap_ms_slowest_erase": both["fifo_gap_ms_max"] - 45 + ERASE_SLOWEST_MS,
-        "synced_while_recording_bytes": both["bytes"],
+        "fifo_gap_ms_slowest_erase": gap - 45 + ERASE_SLOWEST_MS,
+        "synced_while_recording_bytes": both["heart"]["bytes"],
         "boot_to_advertising_ms": whole["advertising_ms"],
     }
 
@@ -210,9 +240,12 @@ GOALS = {
     "float_twin_ratio": "",
     "fifo_gap_ms_max": "<= 320",
     "heap_low_water_percent": ">= 20",
+    "heap_low_water_percent_heart": "",
     "mpy_bytes": "<= 40960",
-    "mpy_bytes_a_night": "",
+    "mpy_bytes_heart_night": "<= 40960",
+    "mpy_bytes_eeg_night": "<= 40960",
     "heap_largest_block": "",
+    "heap_largest_block_ten_hours": "",
     "boot_to_advertising_ms": "",
 }
 
@@ -226,9 +259,9 @@ def show(result: dict) -> None:
         f"{result['instructions_per_epoch']:,} an epoch; each {result['us_per_instruction']:.4f} "
         "us on a core of 240 MHz, by the dearest of these"
     )
-    print(f"{'':26}{'':>12}   goal")
+    print(f"{'':30}{'':>12}   goal")
     for key, goal in GOALS.items():
-        print(f"{key:26}{result[key]:12.4g}   {goal}")
+        print(f"{key:30}{result[key]:12.5g}   {goal}")
     print(
         f"The twin gives {100 * result['float_twin_same_stages']:.0f} % of the epochs the same "
         f"stage. With the slowest erase of the data sheet, {ERASE_SLOWEST_MS} ms, the gap would "

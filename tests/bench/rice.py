@@ -49,7 +49,7 @@ def packed(x: np.ndarray) -> tuple[float, float]:
             s[rice.BITS] = back[rice.BITS] = 0
             j = rice.pack(s, buf, i, len(buf), out, FRAME)
             part = array("i", [0] * (j - i))
-            rice.unpack(back, out, j - i, part)
+            rice.decode(back, out, j - i, part)
             if part != buf[i:j]:
                 raise AssertionError("what was packed does not come back")
             bits += -(-s[rice.BITS] // 8) * 8

@@ -49,7 +49,7 @@ def stretches(data, night, size=wire.RAW_SECTOR):
                 continue
             part = array("i", [0] * n)
             s[rice.BITS] = 32
-            rice.unpack(s, payload, n, part)
+            rice.decode(s, payload, n, part)
             for i in range(n):
                 part[i] <<= cut
             found[-1][2].extend(part)

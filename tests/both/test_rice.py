@@ -40,7 +40,7 @@ def unpacked(first, frames):
     for n, data in frames:
         part = array("i", [0] * n)
         s[rice.BITS] = 24
-        rice.unpack(s, data, n, part)
+        rice.decode(s, data, n, part)
         out.extend(part)
     return out
 
@@ -67,7 +67,7 @@ def test_a_burst_goes_on_where_the_last_one_ended_and_low_bits_are_cut():
     back = array("i", [0] * 299)
     rice.begin(s, buf[0] >> 2)
     s[rice.BITS] = 0
-    rice.unpack(s, out, 299, back)
+    rice.decode(s, out, 299, back)
     assert list(back) == [x >> 2 for x in buf[1:]]
 
 
@@ -79,14 +79,14 @@ def test_torn_bytes_are_an_error_and_no_loop():
         rice.begin(s, buf[0])
         s[rice.BITS] = 24
         try:
-            rice.unpack(s, data[:cut], n, out)
+            rice.decode(s, data[:cut], n, out)
         except ValueError:
             continue
         raise AssertionError(cut)
     rice.begin(s, buf[0])
     s[rice.BITS] = 0
     try:
-        rice.unpack(s, b"\xff" * 30, 300, out)
+        rice.decode(s, b"\xff" * 30, 300, out)
     except ValueError:
         pass
 

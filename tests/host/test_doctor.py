@@ -83,7 +83,7 @@ def test_a_crystal_that_drifts_as_crystals_do_is_not_complained_of():
 def test_a_sensor_that_could_not_be_asked_is_skipped_and_said():
     night, eeg = facts(state=wire.RECORDING), facts(EEG | {"supply_mv": 3200})
     night.sensor = eeg.sensor = None
-    for given, why in ((night, "recorded"), (eeg, "this kit")):
+    for given, why in ((night, "recorded"), (eeg, "--wiring")):
         skipped = troubles(given)
         assert {f.section for f in skipped.values()} == {"sensor"}
         assert all(f.state == doctor.SKIPPED and why in f.says for f in skipped.values())

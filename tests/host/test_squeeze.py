@@ -186,9 +186,9 @@ def test_reaching_a_name_by_its_letters_is_refused():
 
 def test_a_traceback_is_turned_back():
     made = build.squeezed()
-    short = next(new for new, long in made.names["heart"].items() if "heart.summarise" in long)
+    short = next(new for new, long in made.names["heart"].items() if "heart.Heart" in long)
     said = made.explain(f'  File "heart", line 1, in {short}\nValueError: x')
-    assert "heart.summarise" in said and said.endswith("\nValueError: x")
+    assert "heart.Heart" in said and said.endswith("\nValueError: x")
 
 
 HEART = "drivers/max30102 heart staging stagemodel"
@@ -262,3 +262,43 @@ def test_a_script_in_the_sources_names_speaks_to_the_built_firmware(tmp_path):
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path
     )
     assert done.stdout == "61 61\n", script + done.stderr
+
+
+def test_a_function_that_is_called_from_one_place_stands_there(tmp_path):
+    files = squeezed(
+        main="""
+def half(n):
+    left = n // 2
+    return left
+def loud(n):
+    if n > 40:
+        return "much"
+    return str(n)
+def again(n):
+    n += 1
+    return n
+async def waits(n):
+    return n
+class Lamp:
+    def __init__(self):
+        self.n = 3
+    def feed(self, n):
+        left = 4
+        self._count(n + left)
+        got = half(self.n)
+        self._close(got)
+        return loud(got * left)
+    def _count(self, k):
+        for i in range(k):
+            self.n += i
+    def _close(self, k):
+        if not k:
+            return 7
+        self.n = again(k) + again(k)
+def main():
+    return Lamp().feed(5), Lamp().feed(1), waits
+""",
+    )
+    text = files["main.py"]
+    assert text.count("def ") == 6, "half, loud and _count are gone"
+    assert lamp_run(files, tmp_path).startswith("('much', '24', ")

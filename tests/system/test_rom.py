@@ -11,7 +11,6 @@ import shutil
 import socket
 import sys
 import threading
-import time
 
 import pytest
 import serial
@@ -108,23 +107,6 @@ class Worn(bytearray):
         super().__setitem__(place, content)
         if isinstance(place, slice):
             super().__setitem__(0x10100, self[0x10100] ^ 1)
-
-
-def test_files_are_copied_one_by_one_where_the_images_do_not_run(tmp_path):
-    """What is written is for the ESP32; the virtual chip is told from it by its MicroPython."""
-    with held_in_boot(tmp_path) as (_, lamp, uart):
-
-        def hand():  # lets go of BOOT and presses EN when esptool is through
-            while uart.rom.flash[0x200000:0x201000] == image.SECTOR * b"\xff":
-                time.sleep(0.1)
-            time.sleep(1.5)
-            press_en(lamp, uart)
-
-        helper = threading.Thread(target=hand)
-        helper.start()
-        done = flash.flash(uart.device, published(), {})
-        helper.join()
-        assert done.files == len(flash.firmware("x64"))
 
 
 # --- the port ------------------------------------------------------------------------------------
