@@ -8,8 +8,8 @@ from lamp import wire
 
 from tools import micropython
 
-UNTIL_S = 6.75 * 3600  # the loop of this sleeper begins in the seventh hour
-HEART = sleeper.sleeper(4, loop=True)
+UNTIL_S = 6 * 3600  # the loop of this sleeper begins in the sixth hour
+HEART = sleeper.sleeper(1, loop=True)
 SHORT = dataclasses.replace(HEART, beats_ms=HEART.beats_ms[HEART.beats_ms < UNTIL_S * 1000])
 
 
