@@ -38,9 +38,9 @@ _FLOOR_LEAST = const(3)
 # Thresholds, tenths of a multiple of the floor, in sleep that looks least and most like REM;
 # between them by the slow posterior. Chosen, like HOLD_LIMIT, by tests/bench/loops.py on the
 # records that tests/bench/loops_chosen_on.txt lists.
-CYCLE_N = const(124)
-CYCLE_R = const(164)
-HOLD_LIMIT = const(829)  # bpm x10 x epochs of excess
+CYCLE_N = const(136)
+CYCLE_R = const(179)
+HOLD_LIMIT = const(1070)  # bpm x10 x epochs of excess
 _SLACK = const(40)  # excess that is nothing yet, bpm x10, besides twice the usual spread
 _SPREAD_PRIOR = const(30)  # usual distance from the level, bpm x10
 _EXCESS_CAP = const(150)

@@ -19,12 +19,9 @@ from .counts import Counts
 WINDOWS = (2, 5, 10, 20, 40)  # epochs
 RING = const(40)  # epochs remembered one by one
 _BRIDGE = const(3)  # bins over which a difference is still one step
-_FAR = const(24)  # bins, 2 min
-_NEAR = const(3)
-_HORIZONS = const(3)  # of the slow means: 8, 16 and 32 epochs
 _SURGE = const(80)  # bpm x10 above the mean of 5 min; 10 bpm is a surge in the recordings' README
-HEART = const(62)  # features of the heart alone; those of motion follow
-FEATURES = const(69)
+HEART = const(64)  # features of the heart alone; those of motion follow
+FEATURES = const(71)
 
 
 def log16(x):
@@ -59,12 +56,6 @@ class Features:
         self._calm = array("h", [0] * len(WINDOWS))  # log16 of variation of each window
         self._y = 0  # smoothed rate, bpm x160
         self._last = 0  # last bin's rate, bpm x10
-        self._step = 0  # and what it rose by
-        self._bin = 0
-        self._past = array("h", [0] * _FAR)  # the last bins' rates; 0 before the first
-        # this epoch's sums of |near|, |far|, step ** 2 and step * the step before; then their
-        # slow means x256, _HORIZONS times
-        self._waves = array("i", [0] * (4 + 4 * _HORIZONS))
         self._age = _BRIDGE  # bins since
         self._surge = 255  # epochs since a surge
         self._quiet = 255  # since the variation was in its lowest quarter
@@ -96,30 +87,17 @@ class Features:
     def _bins(self, hr_x10, slot):
         """Mean, variation and extremes of the epoch's bins; False if there is no rate."""
         n = total = steps = change = 0
-        waves, past = self._waves, self._past
-        for i in range(4):
-            waves[i] = 0
         self._top = 0
         self._low = 2400
         for i in range(wire.BINS):
             self._age = min(255, self._age + 1)
-            at = self._bin = (self._bin + 1) % _FAR
-            far, past[at] = past[at], self._last
             if not 250 <= hr_x10[i] <= 2400:
                 continue
             last = self._last
-            past[at] = y = self._smoothed(hr_x10[i])
-            step = 0
+            y = self._smoothed(hr_x10[i])
             if self._age <= _BRIDGE:
                 steps += self._age
                 change += min(300, abs(y - last))
-                step = max(-100, min(100, y - last))
-            if far:
-                waves[0] += min(400, abs(y - past[at - _NEAR]))
-                waves[1] += min(400, abs(y - far))
-            waves[2] += step * step
-            waves[3] += step * self._step
-            self._step = step
             self.same = min(255, self.same + self._age) if y == last else 0
             self._age = 0
             n += 1
@@ -127,9 +105,6 @@ class Features:
             self._top = max(self._top, y)
             self._low = min(self._low, y)
         if n:
-            for i in range(4, len(waves)):
-                d = (waves[i & 3] << 8) // n - waves[i]
-                waves[i] += d // min(self.seen + 1, 4 << (i >> 2))
             self._rate[slot] = total // n
             self._vary[slot] = (change << 4) // max(1, steps)
             self._vary_log[slot] = log16(self._vary[slot])
@@ -180,12 +155,12 @@ class Features:
             self._put(log16(max(0, (s2 - s1 * s1 // m) // m)) - 16)
 
     def _shapes(self, slot):
-        """Of the longer windows: calmest, wildest and typical variation. Of the slow means:
-        wandering over 2 min against 15 s, and whether a step tends to follow its like (a wave)
-        or its opposite (a jitter)."""
+        """Of the longer windows: calmest, wildest and typical variation, and how often it was
+        above the night's middle and top fifth."""
         middle = self._varies.quantile(50) * 2
+        high = self._varies.quantile(80) * 2
         calmest, wildest = 255, 0
-        n = total = age = 0
+        n = total = above = top = age = 0
         for w in range(1, len(WINDOWS)):
             while age < WINDOWS[w] and age < self._n:
                 k = (slot - age) % RING
@@ -195,13 +170,13 @@ class Features:
                     total += self._vary_log[k]
                     calmest = min(calmest, self._vary_log[k])
                     wildest = max(wildest, self._vary_log[k])
+                    above += self._vary_log[k] > middle + 1
+                    top += self._vary_log[k] > high + 1
             self._put(128 + min(calmest, wildest) - middle)
             self._put(128 + wildest - middle)
             self._put(128 + total // (n or 1) - middle)
-        waves = self._waves
-        for i in range(4, len(waves), 4):
-            self._put(128 + log16(waves[i + 1]) - log16(waves[i]))
-            self._put(128 + 127 * waves[i + 3] // (waves[i + 2] + 256))
+            self._put(above * 200 // (n or 1))
+            self._put(top * 200 // (n or 1))
 
     def _night(self, slot, index):
         """The epoch and its windows against the night so far."""

@@ -114,38 +114,24 @@ class Counts:
 
 
 class Features:
-    """The 62 features of the heart."""
+    """The 64 features of the heart."""
 
     def __init__(self):
         self.rates, self.varies, self.logs = [], [], []
         self.all_rates, self.all_varies = Counts(35, 120), Counts(0, 100)
-        self.y = self.first = self.step = 0.0
-        self.past, self.waves = [], [[0.0] * 4 for _ in range(3)]
+        self.y = self.first = 0.0
         self.seen = 0
         self.surge = self.quiet = 255.0
 
     def take(self, bins, index):
-        steps, smooth, sums = [], [], [0.0] * 4
+        steps, smooth = [], []
         for rate in bins:
             if rate:
                 last, self.y = self.y, self.y + (rate - self.y) / 4.0 if self.y else rate
                 smooth.append(self.y)
                 steps.append(min(30.0, abs(self.y - last)) if last else 0.0)
-                step = max(-10.0, min(10.0, self.y - last)) if last else 0.0
-                near = far = self.y
-                if len(self.past) == 24:
-                    near, far = self.past[2], self.past[23]
-                now = (abs(self.y - near), abs(self.y - far), step * step, step * self.step)
-                for k in range(4):
-                    sums[k] += min(now[k], 40.0) if k < 2 else now[k]
-                self.step = step
-            self.past = [self.y] + self.past[:23]
         if not smooth:
             return None
-        for i, wave in enumerate(self.waves):
-            slow = min(self.seen + 1, 8 << i)
-            for k in range(4):
-                wave[k] += (sums[k] / len(smooth) - wave[k]) / slow
         rate, vary = sum(smooth) / len(smooth), sum(steps) / len(steps)
         log = 16.0 * math.log(vary * 160.0 + 1.0) / math.log(2.0)
         self.rates, self.varies = [rate] + self.rates[:39], [vary] + self.varies[:39]
@@ -173,16 +159,15 @@ class Features:
         return x
 
     def shapes(self):
-        middle, x = 2.0 * self.all_varies.quantile(0.5), []
+        middle, high = 2.0 * self.all_varies.quantile(0.5), 2.0 * self.all_varies.quantile(0.8)
+        x = []
         for window in WINDOWS[1:]:
             logs = self.logs[:window]
             n = len(logs)
             x += [128.0 + min(logs) - middle, 128.0 + max(logs) - middle]
             x.append(128.0 + sum(logs) / n - middle)
-        for near, far, square, turn in self.waves:
-            ratio = (2560.0 * far + 1.0) / (2560.0 * near + 1.0)
-            x.append(128.0 + 16.0 * math.log(ratio) / math.log(2.0))
-            x.append(128.0 + 127.0 * turn / (square + 0.01))
+            x.append(200.0 * sum(log > middle + 1.0 for log in logs) / n)
+            x.append(200.0 * sum(log > high + 1.0 for log in logs) / n)
         return x
 
     def night(self, here, log, smooth, index):
@@ -267,8 +252,8 @@ class Loops:
         excess = rate - self.level
         self.held = max(0.0, self.held + excess - 7.0)
         self.level += 0.2 if excess > 0.0 else -0.2
-        limit = 12.4 + 4.0 * posterior[3]
-        return max(best / (limit * (0.3 + self.floor)), self.held / 82.9)
+        limit = 13.7 + 4.3 * posterior[3]
+        return max(best / (limit * (0.3 + self.floor)), self.held / 138.0)
 
     def bin(self, rate):
         y = self.y = [rate] + self.y[:39]

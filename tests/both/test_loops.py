@@ -222,4 +222,4 @@ def test_a_strange_baseline_is_no_baseline():
         assert loops.Loops(baseline).nights == 0
 
 
-GOLDEN = 668755
+GOLDEN = 296971
