@@ -21,3 +21,16 @@ async def _watch(sock, callback):
 
 def connected(_):
     """Real time needs no telling."""
+
+
+def heap():
+    """Nobody is charged for collections here."""
+    return 0
+
+
+def simulators(_):
+    pass
+
+
+def firmwares(_):
+    pass
