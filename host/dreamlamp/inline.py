@@ -32,7 +32,7 @@ def put_in(trees: Iterable[ast.Module]) -> None:
                 case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                     said[name] += 1
         once = {name for name, n in said.items() if n == 2}  # its definition and one use
-        if not any(_one_less(scope, once) for tree in trees for scope in _scopes(tree)):
+        if not any([_fewer(scope, once) for tree in trees for scope in _scopes(tree)]):
             return
 
 
@@ -40,20 +40,32 @@ def _scopes(tree: ast.Module) -> list[ast.Module | ast.ClassDef]:
     return [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]
 
 
-def _one_less(scope: ast.Module | ast.ClassDef, once: set[str]) -> bool:
-    """Put one function of a file or a class where it is called; False if there is none."""
+def _fewer(scope: ast.Module | ast.ClassDef, once: set[str]) -> bool:
+    """Put functions of a file or a class where they are called; False if there is none."""
     callers: list[ast.AST] = [n for n in scope.body if isinstance(n, ast.FunctionDef)]
     if isinstance(scope, ast.Module):
         classes = [n for n in scope.body if isinstance(n, ast.ClassDef)]
         callers += [m for c in classes for m in c.body if isinstance(m, ast.FunctionDef)]
+    says = {caller: set(_names(caller)) for caller in callers}  # to try but few of them
+    before = len(scope.body)
     for function in [n for n in scope.body if isinstance(n, ast.FunctionDef)]:
         if function.name in once and _movable(function):
             for caller in callers:
-                place = _Place(function, caller, isinstance(scope, ast.ClassDef))
-                if caller is not function and place.found():
+                if caller is function or function.name not in says[caller]:
+                    continue
+                if _Place(function, caller, isinstance(scope, ast.ClassDef)).found():
                     scope.body.remove(function)
-                    return True
-    return False
+                    callers.remove(function)
+                    says[caller] |= says[function]
+                    break
+    return len(scope.body) < before
+
+
+def _names(caller: ast.AST) -> Iterable[str]:
+    for node in ast.walk(caller):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name):
+                yield name
 
 
 def _movable(function: ast.FunctionDef) -> bool:

@@ -28,7 +28,7 @@ RATE_HZ, SAMPLES = 125, 3750  # of an epoch
 HOURS = 8
 # The stated rates. In a night alone: a sector of features in 80 epochs costs 5 samples, a
 # collection 1. While nights are fetched there are four collections a second (a night takes 4 s).
-LOST_PER_HOUR, LOST_PER_HOUR_SYNC = 20, 6000
+LOST_PER_HOUR, LOST_PER_HOUR_SYNC = 20, 18_000
 SHORT, LONG = 34, 46  # epochs: the windows are full
 
 _SCRIPT = """

@@ -12,7 +12,16 @@ OWN = {
     "machine": {"chip", "front"},
     "esp32": set(),
     "bluetooth": {"Radio", "text", "address"},
-    "time": {"charge_us", "watch", "connected", "wait_ms", "install"},
+    "time": {
+        "charge_us",
+        "watch",
+        "connected",
+        "wait_ms",
+        "install",
+        "heap",
+        "firmwares",
+        "simulators",
+    },
 }
 
 

@@ -80,7 +80,7 @@ def impatient(monkeypatch):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.integers(0, 30_000),
+    st.integers(1, 30_000),
     st.integers(0, 1 << 30),
     st.sampled_from((0.0, 0.01, 0.2)),
     st.lists(st.integers(1, 25), max_size=4),
