@@ -32,7 +32,7 @@ def put_in(trees: Iterable[ast.Module]) -> None:
                 case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                     said[name] += 1
         once = {name for name, n in said.items() if n == 2}  # its definition and one use
-        if not any([_fewer(scope, once) for tree in trees for scope in _scopes(tree)]):
+        if not sum(_fewer(scope, once) for tree in trees for scope in _scopes(tree)):
             return
 
 
@@ -40,8 +40,8 @@ def _scopes(tree: ast.Module) -> list[ast.Module | ast.ClassDef]:
     return [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]
 
 
-def _fewer(scope: ast.Module | ast.ClassDef, once: set[str]) -> bool:
-    """Put functions of a file or a class where they are called; False if there is none."""
+def _fewer(scope: ast.Module | ast.ClassDef, once: set[str]) -> int:
+    """Put functions of a file or a class where they are called; return how many."""
     callers: list[ast.AST] = [n for n in scope.body if isinstance(n, ast.FunctionDef)]
     if isinstance(scope, ast.Module):
         classes = [n for n in scope.body if isinstance(n, ast.ClassDef)]
@@ -58,7 +58,7 @@ def _fewer(scope: ast.Module | ast.ClassDef, once: set[str]) -> bool:
                     callers.remove(function)
                     says[caller] |= says[function]
                     break
-    return len(scope.body) < before
+    return before - len(scope.body)
 
 
 def _names(caller: ast.AST) -> Iterable[str]:
