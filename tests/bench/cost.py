@@ -35,8 +35,14 @@ GC_US = 15_000  # the documentation says several ms
 ERASE_SLOWEST_MS = 400  # of W25Q32JV; 45 typical, which the simulator charges
 ROM_US = 350_000  # bootloader and IDF, before MicroPython: an estimate
 HOURS = 10.0
-LATER = {"usb", "checkup", "dawn"}  # a host on the cable, the doctor, a dawn that was planned
+LATER = {
+    "raw",
+    "usb",
+    "checkup",
+    "dawn",
+}  # a host on the cable, the doctor, a dawn that was planned
 EEG = {
+    "rawlog",
     "eeg",
     "eegmodel",
     "eegstaging",
