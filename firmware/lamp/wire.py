@@ -215,10 +215,7 @@ FLASH_FAULT = const(17)  # a: programs and erases that did not stick, since boot
 # off for b seconds; WHY_DONE: over, b seconds after it began
 DAWN = const(18)
 LIGHT_ASKED = const(19)  # somebody asked for light. a: level (L*), b: minutes to dark, 0: an hour
-
-USB_IN = const(
-    20
-)  # a kit with electrodes was plugged into USB: it records nothing until it is out
+USB_IN = const(20)  # into a kit with electrodes: it records nothing until it is out
 
 # why the light stays dark or goes dark: value c of REFUSED_RESCUE, LIGHT_OFF, DAWN; in WILL_NOT
 WHY_MODE = const(1)  # mode off

@@ -22,8 +22,7 @@ class Merger:
     def __init__(self, trees: dict[str, ast.Module]):
         self.trees = trees
         later = {there for dotted in trees for there in self._imports(dotted, later=True)}
-        self.whole = {dotted for dotted in trees if self._is_value(dotted)}
-        self.whole |= {"", *(dotted.rpartition(".")[0] for dotted in trees)}
+        self.whole = self._values() | {"", *(dotted.rpartition(".")[0] for dotted in trees)}
         self.owner: dict[str, str] = {}
         self.parts: dict[str, list[str]] = {}
         always = ["main", *self._imports("main", later=True)]
@@ -98,19 +97,19 @@ class Merger:
             del found[at]
         return found
 
-    def _is_value(self, dotted: str) -> bool:
-        """Whether a module is handed about, not only asked for its names."""
+    def _values(self) -> set[str]:
+        """The modules that are handed about, not only asked for their names."""
+        found: set[str] = set()
         for here, tree in self.trees.items():
-            aliases = {
-                alias.asname or alias.name
-                for place, alias in shortnames.imports(tree, here)
-                if f"{place}.{alias.name}".strip(".") == dotted
-            }
+            modules: dict[str, set[str]] = {}
+            for place, alias in shortnames.imports(tree, here):
+                there = f"{place}.{alias.name}".strip(".")
+                modules.setdefault(alias.asname or alias.name, set()).add(there)
             asked = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
             for node in ast.walk(tree):
-                if isinstance(node, ast.Name) and node.id in aliases and id(node) not in asked:
-                    return True
-        return False
+                if isinstance(node, ast.Name) and id(node) not in asked:
+                    found |= modules.get(node.id, set())
+        return found & set(self.trees)
 
     @staticmethod
     def _no_clash(root: str, heads) -> None:
