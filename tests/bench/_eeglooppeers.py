@@ -6,6 +6,8 @@ makes the false alarms match. Floating point, whole arrays. Knows no night and n
 
 import numpy as np
 
+from ._looppeers import counted, recurrence
+
 WINDOW = 40  # epochs: 20 min
 LAGS = range(3, 11)  # 90..300 s
 BURST_DB = 3.0
@@ -29,21 +31,12 @@ def burst_counter(eeg: np.ndarray) -> np.ndarray:
     v = decibels(eeg)
     over = v - np.median(windows(v, 20), axis=1) >= BURST_DB
     onset = over & ~np.concatenate([[False], over[:-1]])
-    out, level = np.zeros(len(v)), 0.0
-    for i, new in enumerate(onset):
-        level = level * np.exp(-1 / LEAK_EPOCHS) + new
-        out[i] = level
-    return out
+    return counted(onset, 1 / LEAK_EPOCHS)
 
 
 def autocorrelation(eeg: np.ndarray) -> np.ndarray:
     """Autocovariance of 20 min at lags of 90-300 s, dB^2 x correlation, less the half lag's."""
-    x = windows(decibels(eeg), WINDOW)
-    x = x - x.mean(axis=1, keepdims=True)
-    cov = np.stack([(x[:, k:] * x[:, : WINDOW - k]).mean(axis=1) for k in range(max(LAGS) + 1)])
-    power = np.maximum(cov[0], 1e-9)
-    best = [np.maximum(cov[k] - np.maximum(cov[k // 2], 0), 0) * cov[k] / power for k in LAGS]
-    return np.max(best, axis=0)
+    return recurrence(windows(decibels(eeg), WINDOW), LAGS)
 
 
 def lomb_scargle(eeg: np.ndarray) -> np.ndarray:

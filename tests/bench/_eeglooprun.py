@@ -4,48 +4,28 @@ As `_looprun` does for the heart: a trace holds the score against the committed 
 other limits can be applied to it afterwards.
 """
 
-import copy
-
 import numpy as np
 from lamp import eegloops, eegstaging, wire
 
 from . import _eegloopset as es
 from ._eeglooppeers import PEERS
-from ._looprun import Trace
+from ._looprun import LEAD, Judges, Trace
 from ._loopscore import Try
 
-LEAD = 48  # epochs before a site that the peers' windows see
 
-
-class Watcher:
-    """Stager and detector of one night; can be copied in the middle of it."""
+class Watcher(Judges):
+    """Those of the EEG, for bands of some epochs."""
 
     def __init__(self, model):
-        self.model = model
-        self.stager = eegstaging.Stager(model)
-        self.loops = eegloops.EegLoops()
-        self.epoch = wire.Epoch()
+        super().__init__(model, eegstaging.Stager(model), eegloops.EegLoops())
 
-    def copy(self) -> "Watcher":
-        return copy.deepcopy(self, {id(self.model): self.model})
+    def measures(self, part: np.ndarray) -> np.ndarray:
+        return part
 
-    def run(self, eeg: np.ndarray, begin: int, peers: dict[str, np.ndarray], stops=()) -> tuple:
-        """Feed bands from epoch `begin`; return the trace and a copy of self at each stop."""
-        epoch, rows, copies = self.epoch, [], {}
-        for index, bands in enumerate(eeg, begin):
-            if index in stops:
-                copies[index] = self.copy()
-            epoch.clear(index)
-            epoch.eeg[:] = bytes(bands)
-            if bands.any():
-                epoch.flags, epoch.quality = wire.F_WORN, 100
-            self.stager.feed(epoch)
-            self.loops.feed(epoch)
-            is_open = epoch.flags & wire.F_GATE > 0
-            rows.append((epoch.cycle, epoch.hold, self.loops.rem >> 8, is_open))
-        cycle, hold, rem, gate = np.array(rows, float).reshape(-1, 4).T
-        behind = {name: score * gate for name, score in peers.items()}
-        return Trace(begin, cycle, hold, rem, gate, behind), copies
+    def fill(self, measure: np.ndarray) -> None:
+        self.epoch.eeg[:] = bytes(measure)
+        if measure.any():
+            self.epoch.flags, self.epoch.quality = wire.F_WORN, 100
 
 
 def injected(night: es.Night, start: Watcher, epoch: int, loop: es.Loop) -> Trace:

@@ -33,20 +33,30 @@ def leaky_surge_counter(hr_x10: np.ndarray) -> np.ndarray:
         np.lib.stride_tricks.sliding_window_view(np.pad(v, (17, 0), "edge"), 18), axis=1
     )
     onset = (over >= 8) & ~np.concatenate([[False], over[:-1] >= 8])
-    out, level = np.zeros(len(v)), 0.0
+    return counted(onset, 10 / 480).reshape(-1, 3).max(axis=1)
+
+
+def counted(onset: np.ndarray, leak: float) -> np.ndarray:
+    """How many of `onset` there were, forgotten at `leak` a step."""
+    out, level = np.zeros(len(onset)), 0.0
     for i, new in enumerate(onset):
-        level = level * np.exp(-10 / 480) + new
+        level = level * np.exp(-leak) + new
         out[i] = level
-    return out.reshape(-1, 3).max(axis=1)
+    return out
 
 
 def energy_x_regularity(hr_x10: np.ndarray) -> np.ndarray:
     """Autocovariance of 12 min at lags of 90-300 s, bpm^2 x correlation, less the half lag's."""
-    x = windows(tens(hr_x10), WINDOW)
+    return recurrence(windows(tens(hr_x10), WINDOW), LAGS)
+
+
+def recurrence(x: np.ndarray, lags: range) -> np.ndarray:
+    """Autocovariance of each row at its best lag x correlation, less the half lag's."""
     x = x - x.mean(axis=1, keepdims=True)
-    cov = np.stack([(x[:, k:] * x[:, : WINDOW - k]).mean(axis=1) for k in range(max(LAGS) + 1)])
+    n = x.shape[1]
+    cov = np.stack([(x[:, k:] * x[:, : n - k]).mean(axis=1) for k in range(max(lags) + 1)])
     power = np.maximum(cov[0], 1e-9)
-    best = [np.maximum(cov[k] - np.maximum(cov[k // 2], 0), 0) * cov[k] / power for k in LAGS]
+    best = [np.maximum(cov[k] - np.maximum(cov[k // 2], 0), 0) * cov[k] / power for k in lags]
     return np.max(best, axis=0)
 
 

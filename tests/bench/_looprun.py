@@ -6,6 +6,7 @@ detector's state does not depend on what it decided.
 """
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,31 +37,33 @@ class Trace:
         return np.maximum(self.cycle / limit, self.hold / hold) * self.gate
 
 
-class Watcher:
-    """Stager and detector of one night; can be copied in the middle of it."""
+class Judges:
+    """Stager and detector of one night; can be copied in the middle of it. A kit's own kind says
+    what one epoch's measures are and puts them into `epoch`."""
 
-    def __init__(self, night: ls.Night, model):
-        smooth = 0 if night.bpm is not None else staging.SMOOTH
+    def __init__(self, model, stager, detector):
         self.model = model
-        self.stager = staging.Stager(smooth, model)
-        self.loops = loops.Loops()
+        self.stager = stager
+        self.loops = detector
         self.epoch = wire.Epoch()
 
-    def copy(self) -> "Watcher":
+    def copy(self):
         return copy.deepcopy(self, {id(self.model): self.model})
 
-    def run(self, bins: ls.Bins, begin: int, peers: dict[str, np.ndarray], stops=()) -> tuple:
-        """Feed `bins` from epoch `begin`; return the trace and a copy of self at each stop."""
+    def measures(self, part) -> Iterable:
+        raise NotImplementedError
+
+    def fill(self, measure) -> None:
+        raise NotImplementedError
+
+    def run(self, part, begin: int, peers: dict[str, np.ndarray], stops=()) -> tuple:
+        """Feed `part` from epoch `begin`; return the trace and a copy of self at each stop."""
         epoch, rows, copies = self.epoch, [], {}
-        for i, row in enumerate(bins.hr_x10.tolist()):
-            if begin + i in stops:
-                copies[begin + i] = self.copy()
-            epoch.clear(begin + i)
-            epoch.flags = wire.F_WORN
-            epoch.quality = int(bins.quality[i])
-            epoch.hr_bpm_x10 = int(bins.mean_x10[i])
-            for k in range(wire.BINS):
-                epoch.hr_x10[k] = row[k]
+        for index, measure in enumerate(self.measures(part), begin):
+            if index in stops:
+                copies[index] = self.copy()
+            epoch.clear(index)
+            self.fill(measure)
             self.stager.feed(epoch)
             self.loops.feed(epoch)
             is_open = epoch.flags & wire.F_GATE > 0
@@ -68,6 +71,26 @@ class Watcher:
         cycle, hold, rem, gate = np.array(rows, float).reshape(-1, 4).T
         behind = {name: score * gate for name, score in peers.items()}
         return Trace(begin, cycle, hold, rem, gate, behind), copies
+
+
+class Watcher(Judges):
+    """Those of the heart, for `ls.Bins`."""
+
+    def __init__(self, night: ls.Night, model):
+        smooth = 0 if night.bpm is not None else staging.SMOOTH
+        super().__init__(model, staging.Stager(smooth, model), loops.Loops())
+
+    def measures(self, part: ls.Bins) -> Iterable:
+        rows, quality, mean = part.hr_x10, part.quality, part.mean_x10
+        return zip(rows.tolist(), quality.tolist(), mean.tolist(), strict=True)
+
+    def fill(self, measure) -> None:
+        rates, quality, mean = measure
+        self.epoch.flags = wire.F_WORN
+        self.epoch.quality = int(quality)
+        self.epoch.hr_bpm_x10 = int(mean)
+        for k in range(wire.BINS):
+            self.epoch.hr_x10[k] = rates[k]
 
 
 def untouched(night: ls.Night, model, stops) -> tuple[Trace, dict[int, Watcher]]:
