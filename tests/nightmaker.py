@@ -35,6 +35,7 @@ WORN = {
     "hr_bpm_x10": 580,
     "rmssd_ms": 40,
 }
+SURE_OF = {wire.W: "p_w", wire.N3: "p_n3", wire.R: "p_r"}
 CODES = {name: code for code, name in names.STAGE.items()}
 
 
@@ -67,6 +68,8 @@ class Maker:
         epoch.clear(self.index)
         for key, value in {**WORN, **fields, "beats": len(beats)}.items():
             setattr(epoch, key, value)
+        if not epoch.p_w + epoch.p_n3 + epoch.p_r and epoch.stage in SURE_OF:
+            setattr(epoch, SURE_OF[epoch.stage], 255)  # or a reader finds it light sleep
         buf = bytearray(255)
         epoch.pack_into(buf, 0)
         held = Beats()

@@ -61,11 +61,11 @@ def cases(night: Night) -> list[Case]:
         figures: dict[str, Any] = {name: int(night.epochs[name][i]) for name in FIGURES}
         if night.kit == "eeg":
             figures["arousal_db"] = round(float(np.nan_to_num(night.arousal_db[i])), 1)
-        figures |= {"stage": night.stages[i], "margin": figures["score"] - 100}
+        figures |= {"stage": night.at_once[i], "margin": figures["score"] - 100}
         figures |= held.get(epoch, {})
         second = night.second_of(event) if event else float(night.seconds[i]) + wire.EPOCH_S
         kind = KINDS[event.code] if event else "near miss"
-        saw = _seen(figures, night.stages[i])
+        saw = _seen(figures, night.at_once[i])
         said = f"{moment(facts, second)}: {saw}, {_did(event, figures)}"
         after = _after(night, event) if event else ()
         found.append(Case(number, kind, epoch, second, figures, said, after))

@@ -132,7 +132,7 @@ def _runs(night: Night, wanted: np.ndarray) -> list[tuple[float, float]]:
 
 def _stages(axes, night: Night) -> None:
     stages = np.array(night.stages)
-    level = np.searchsorted(FROM_PERCENT, night.epochs["confidence"], side="right") - 1
+    level = np.searchsorted(FROM_PERCENT, night.hindsight.confidence, side="right") - 1
     rows = stage_rows(night)
     steps = [(s, c) for s in ("N3", "N2", "N1", "R", "W") for c in range(len(LEVELS))]
     for stage, depth in steps:

@@ -50,13 +50,15 @@ def export(night: Night, name: str, folder: Path, kind: str) -> list[Path]:
 
 
 def epochs(night: Night, facts: dict) -> Table:
-    """A row each half minute: when, the stage's name, and what was logged (nights.COLUMNS)."""
+    """A row each half minute: when, the stage in hindsight, what the lamp logged (COLUMNS)."""
     began = night.began()
     when = [began + timedelta(seconds=float(s)) for s in night.seconds] if began else None
     return {
         "second": night.seconds.tolist(),
         "time": [t.isoformat() for t in when] if when else [None] * len(night),
-        "stage_name": night.stages,
+        "hypnogram": night.stages,
+        "hypnogram_percent": night.hindsight.confidence.tolist(),
+        "stage_name": night.at_once,
         **{name: night.epochs[name].tolist() for name in COLUMNS},
         **{f"eeg_{name}": values.tolist() for name, values in zip(edf.BANDS, night.bands.T)},
     }
@@ -118,8 +120,7 @@ def stages_on_grid(night: Night) -> tuple[list[str], np.ndarray]:
 def _yasa(night: Night, facts: dict, path: Path) -> None:
     """What `yasa.Hypnogram.from_json` reads; unscored half minutes have even probabilities."""
     stages, at = stages_on_grid(night)
-    p = np.array([night.epochs[name] for name in ("p_w", "p_n3", "p_r")], float) / 255
-    whole = np.column_stack([p[0], np.maximum(0, 1 - p.sum(0)), p[1], p[2]])
+    whole = night.hindsight.posterior
     whole = np.vstack([whole / whole.sum(1, keepdims=True), np.full(4, 0.25)])
     unscored = np.array([stage == "unscored" for stage in stages], bool)
     proba = whole[np.where(unscored, -1, at)]

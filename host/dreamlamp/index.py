@@ -28,7 +28,7 @@ from .sleepstats import SLEEP
 from .summary import summarise
 
 FILE = "index.sqlite"
-SCHEMA = f"3/{__version__}"  # its first part grows with every change of what is kept
+SCHEMA = f"4/{__version__}"  # its first part grows with every change of what is kept
 MANY = 64  # nights to read from which on more than one processor pays
 WAIT_S = 30  # for another program that writes the index
 NOON_S = 12 * 3600  # the day of a night is that of its evening: it changes at noon

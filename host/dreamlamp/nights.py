@@ -19,7 +19,7 @@ from math import isqrt, log10
 import numpy as np
 from lamp import codec, eegloops, names, wire
 
-from . import clocks
+from . import clocks, hindsight
 from .clocks import Clock
 from .errors import DreamlampError
 
@@ -151,9 +151,23 @@ class Night:
         known = (base > 0) & (now > 0)
         return np.where(known, (now - base) * AROUSAL_DB, np.nan)
 
+    @cached_property
+    def hindsight(self) -> hindsight.Reading:
+        """The stages as this host reads them; of the EEG kit what the lamp said."""
+        if self.kit == "heart":
+            return hindsight.read(self.epochs)
+        filtered = (hindsight.logged(self.epochs) << 6) // 3
+        return hindsight.Reading(self.epochs["stage"], self.epochs["confidence"], filtered)
+
     @property
     def stages(self) -> list[str]:
-        return [names.STAGE.get(int(code), "unscored") for code in self.epochs["stage"]]
+        """The hypnogram, in hindsight."""
+        return _named(self.hindsight.stage)
+
+    @property
+    def at_once(self) -> list[str]:
+        """What the lamp said as each epoch ended, and decided by."""
+        return _named(self.epochs["stage"])
 
     def clock_of(self, boot: int) -> Clock | None:
         """The clock reading that counts for power-up number `boot`."""
@@ -240,6 +254,10 @@ class Night:
         """The clock readings that count: of each power-up one."""
         boots = {boot.boot for boot in self.boots}
         return [clock for boot in sorted(boots) if (clock := self.clock_of(boot))]
+
+
+def _named(codes: np.ndarray) -> list[str]:
+    return [names.STAGE.get(int(code), "unscored") for code in codes]
 
 
 def frames(raw: bytes, night: int) -> tuple[list[Frame], int]:

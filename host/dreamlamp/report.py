@@ -91,7 +91,7 @@ def _panels(night: Night, facts: dict) -> str:
     svg = drawing.panels(night)
     eeg = night.kit == "eeg"
     rows = _rows(FIVE_ROWS if eeg else PANEL_ROWS)
-    key = "stronger colour: surer"
+    key = f"{'said at once' if eeg else 'read five minutes late'} · stronger colour: surer"
     if facts["reference"]:
         key += f" · thin line: {escape(facts['reference']['by'])}"
     made = _panel("stages", "Sleep stages", key, svg["stages"] + rows)

@@ -205,13 +205,13 @@ def reasons(night: Night) -> list[dict]:
             figures: dict = {name: int(night.epochs[name][i]) for name in FIGURES}
             if night.kit == "eeg":
                 figures["arousal_db"] = float(np.nan_to_num(night.arousal_db[i]))
-            found.append({**_event(night, event), "stage": night.stages[i], **figures})
+            found.append({**_event(night, event), "stage": night.at_once[i], **figures})
     return found
 
 
 def _sureness(night: Night) -> dict:
-    scored = night.epochs["stage"] != wire.UNSCORED
-    sure = night.epochs["confidence"][scored]
+    scored = night.hindsight.stage != wire.UNSCORED
+    sure = night.hindsight.confidence[scored]
     return {
         "scored_percent": 100 * float(scored.mean()) if len(night) else None,
         "confidence_percent": _mean(sure),

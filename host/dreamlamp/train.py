@@ -2,7 +2,7 @@
 
 Features are computed by the lamp's own `staging.Stager`, so that training and lamp cannot
 differ. Boosted trees (LightGBM, one thread, seeded) give the scores, counts the Markov chain;
-temper, class weights and the confidence table are fitted on scores of subjects that the trees
+temper, class weights and the confidence tables are fitted on scores of subjects that the trees
 they came from have not seen. Same data, same bytes.
 """
 
@@ -22,7 +22,7 @@ import numpy as np
 from lamp import stagefeatures, staging
 from sklearn.metrics import cohen_kappa_score
 
-from . import nightset, stagefloat
+from . import hindsight, nightset, stagefloat
 
 SEED = 1
 LIBRARY = f"LightGBM {lightgbm.__version__}"
@@ -203,39 +203,57 @@ def fit(samples: Sequence[Sample], rounds: dict = ROUNDS, morning: bool = False)
         "confidence": [[[0] * 16] * 4] * 2,
         "figures": [{}, {}],
     }
+    late: dict[str, list] = {}
+    if not morning:
+        late |= {name: list(model[name]) for name in ("weight", "confidence", "gate")}
+    model["hindsight"] = late
     for motion, scores in enumerate(outside(samples, rounds, 2 if morning else FOLDS)):
         use = [i for i, s in enumerate(samples) if s.moving or not motion]
         if use:
-            tune(model, [samples[i] for i in use], [scores[i] for i in use], motion, morning)
+            nights, said = [samples[i] for i in use], [scores[i] for i in use]
+            tune(model, nights, said, motion, morning)
+            if late:
+                decisions(late, *judged(model, nights, said, motion, hindsight.LAG), motion)
     return model
 
 
-def tune(model: dict, samples: Sequence[Sample], scores: list, motion: int, morning: bool) -> None:
-    """Temper by kappa, class weights by stage balance, confidence by frequency."""
+def judged(
+    model: dict, samples: Sequence[Sample], scores: list, motion: int, lag: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Posteriors of the epochs that PSG scored, and what it said."""
     y = np.concatenate([s.y for s in samples])
-    seen = [s.seen for s in samples]
-    truth = y[y >= 0]
+    p = stagefloat.posteriors(model, scores, [s.seen for s in samples], bool(motion), lag)
+    return np.vstack(p)[y >= 0], y[y >= 0]
+
+
+def decisions(model: dict, p: np.ndarray, truth: np.ndarray, motion: int) -> np.ndarray:
+    """Set class weights by stage balance, confidence by frequency, the gate; return classes."""
+    weight = balance(p, truth)
+    said = (p * weight).argmax(axis=1)
+    sure = p[np.arange(len(said)), said]
+    model["weight"][motion] = weight
+    model["confidence"][motion] = confidence(said, sure, said == truth)
+    model["gate"][motion] = float(np.quantile(p[truth == 3, 3], 1 - GATE_RECALL))
+    return said
+
+
+def tune(model: dict, samples: Sequence[Sample], scores: list, motion: int, morning: bool) -> None:
+    """Temper by kappa; and what `decisions` sets under it."""
     best = -1.0
     for temper in TEMPERS:
         trial = {**model, "temper": [temper, temper]}
-        p = np.vstack(
-            stagefloat.posteriors(trial, scores, seen, bool(motion), None if morning else 0)
-        )[y >= 0]
-        weight = balance(p, truth)
-        said = (p * weight).argmax(axis=1)
-        kappa = cohen_kappa_score(THREE[truth], THREE[said])
+        p, truth = judged(trial, samples, scores, motion, None if morning else 0)
+        kappa = cohen_kappa_score(THREE[truth], THREE[(p * balance(p, truth)).argmax(axis=1)])
         if kappa > best:
             best = kappa
             model["temper"][motion] = temper
-            model["weight"][motion] = weight
-            right = said == truth
-            model["confidence"][motion] = confidence(said, p[np.arange(len(said)), said], right)
-            model["gate"][motion] = float(np.quantile(p[truth == 3, 3], 1 - GATE_RECALL))
-            model["figures"][motion] = figures(samples, y, said)
+            said = decisions(model, p, truth, motion)
+            model["figures"][motion] = figures(samples, said)
 
 
-def figures(samples: Sequence[Sample], y: np.ndarray, said: np.ndarray) -> dict[str, float]:
+def figures(samples: Sequence[Sample], said: np.ndarray) -> dict[str, float]:
     """Three-class kappa of each data set, by trees that never saw the subject."""
+    y = np.concatenate([s.y for s in samples])
     of = np.concatenate([[s.night.dataset] * len(s.y) for s in samples])[y >= 0]
     truth = y[y >= 0]
     return {
@@ -294,11 +312,24 @@ def pack(trees: list[dict]) -> bytes:
     return bytes(out)
 
 
+def scaled(values, scale: float) -> tuple[int, ...]:
+    """`values`, of any shape, as one row of integers."""
+    return tuple(int(v) for v in np.rint(np.ravel(values) * scale))
+
+
+def looking_back(model: dict) -> dict:
+    """The tables of `hindsight`, as they go into JSON."""
+    late = model["hindsight"]
+    return {
+        "chain": np.reshape(scaled(model["chain"], 1 << 14), (4, 4)).tolist(),
+        "weight": np.reshape(scaled(late["weight"], 1 << 12), (2, 4)).tolist(),
+        "confidence": late["confidence"],
+        "gate": scaled(late["gate"], 256),
+    }
+
+
 def integers(model: dict) -> dict:
     """The tables of `stagemodel.py` by name; TREES is a file, as on the lamp."""
-
-    def scaled(values, scale: float) -> tuple[int, ...]:
-        return tuple(int(v) for v in np.rint(np.ravel(values) * scale))
 
     return {
         "BIAS": scaled(model["bias"], 256),
@@ -393,7 +424,8 @@ def main() -> int:
     twins = {"causal": model, "whole": fit([whole(s) for s in samples], morning=True)}
     records = {name(n): digest(n) for n in sorted(nights, key=name)}
     TWINS.write_text(json.dumps({"records": records, **rounded(twins)}) + "\n")
-    print(f"{module.name} and stagetrees.bin, from {len(records)} nights")
+    hindsight.FILE.write_text(json.dumps(looking_back(model)) + "\n")
+    print(f"{module.name}, stagetrees.bin and {hindsight.FILE.name}, from {len(records)} nights")
     return 0
 
 

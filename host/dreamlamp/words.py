@@ -128,10 +128,15 @@ def sure_sentences(facts: dict) -> list[str]:
     sure, said = facts["sureness"], []
     if sure["confidence_percent"] is not None:
         said.append(
-            f"The lamp named a stage in {sure['scored_percent']:.0f} % of the night and gave "
-            f"itself {sure['confidence_percent']:.0f} % on average to be right; in "
-            f"{sure['unsure_percent']:.0f} % of it less than an even chance."
+            f"The lamp named a stage in {sure['scored_percent']:.0f} % of the night, with "
+            f"{sure['confidence_percent']:.0f} % on average to be right; in "
+            f"{sure['unsure_percent']:.0f} % of it with less than an even chance."
         )
+        if facts["kit"] == "heart":
+            said.append(
+                "They are read with the five minutes that followed in view, which makes them "
+                "surer; by what it decided at the time, `dreamlamp why` tells."
+            )
     else:
         said.append("The lamp named no stage this night.")
     other = facts["reference"]

@@ -5,9 +5,12 @@ confidence table and REM gate have seen: all are fitted inside the training subj
 figures come from the lamp's own code with integer tables. TRAIN=0 scores with the committed
 tables and twins; nights these were trained on are told apart as in-sample, under any name.
 
-Ways: `heart`, `motion` are the lamp's; `_float` their twin in floating point, `_lag` that twin
-five minutes late, `_smooth` the same trees with a Markov chain that knows the whole night, and
-`_whole` trees whose features look ahead, too (`train.whole`): the causal ratio is to these.
+Ways: `heart`, `motion` are said by the lamp at once; `_late` is read from what it logged once five
+more minutes are known (`hindsight`, integers), which is what reports show and what the main keys
+are of; `at_once` holds the same keys for the lamp's word of the moment. `_float` and `_late_float`
+are their twins in floating point, `_smooth` the same trees with a Markov chain that knows the
+whole night, `_whole` trees whose features look ahead, too (`train.whole`): `causal_ratio` is to
+these.
 """
 
 import json
@@ -17,7 +20,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from dreamlamp import nightset, stagefloat, train
+from dreamlamp import hindsight, nightset, stagefloat, train
 from lamp import stagemodel, staging, wire
 from rich.console import Console
 from rich.table import Table
@@ -26,7 +29,7 @@ from . import _stagescore as score
 from ._stagepeers import Logistic, clock, heart, sleepecg
 
 KEYS_OF_BEST = "rem_*, bias_pp_max, worst_subject*"  # with motion where there is any
-LAG = 10  # epochs: what waiting five minutes would give
+LOGGED = ("index", "flags", "stage", "confidence", "p_w", "p_n3", "p_r")
 CLASS = {wire.W: 0, wire.N2: 1, wire.N3: 2, wire.R: 3, wire.UNSCORED: score.ABSTAINED}
 
 
@@ -41,20 +44,28 @@ class Night:
     gate: dict[str, int] = field(default_factory=dict)
 
     def lamp(self, tables, motion: bool) -> None:
-        """Run the lamp's code over the night."""
+        """Run the lamp's code over the night, and look back on what it would have logged."""
         night, name = self.sample.night, "motion" if motion else "heart"
         stager, rows = staging.Stager(train.smoothing(night), tables), []
         for epoch in night.epochs(motion):
             stager.feed(epoch)
-            rows.append((CLASS[epoch.stage], epoch.confidence, epoch.p_r))
-        self.said[name], self.sure[name], self.p_r[name] = np.array(rows).T
-        self.gate[name] = tables.GATE[motion]
+            rows.append([getattr(epoch, column) for column in LOGGED])
+        held = dict(zip(LOGGED, np.array(rows).T))
+        late = hindsight.read(held, tables.hindsight)
+        for way, stage, sure, p_r, gate in (
+            (name, held["stage"], held["confidence"], held["p_r"], tables.GATE),
+            (f"{name}_late", late.stage, late.confidence, late.posterior[:, 3] >> 6,
+             tables.hindsight.gate),
+        ):  # fmt: skip
+            self.said[way] = np.array([CLASS[code] for code in stage.tolist()])
+            self.sure[way], self.p_r[way], self.gate[way] = sure, p_r, gate[motion]
 
     def twin(self, name: str, model: dict, x: np.ndarray, motion: bool, lag: int | None) -> None:
         """Stage the night in floating point, causal, `lag` epochs late or (None) whole."""
         s = stagefloat.scores(model, x, motion)
         p = stagefloat.posteriors(model, [s], [self.sample.seen], motion, lag)[0]
-        self.said[name] = stagefloat.decide(model, p, motion)
+        by = model | model["hindsight"] if lag else model
+        self.said[name] = stagefloat.decide(by, p, motion)
 
     def stage(self, tables, twins: dict) -> None:
         """By the lamp, its float twin and the whole-night twin, without and with motion."""
@@ -62,10 +73,11 @@ class Night:
             name = "motion" if motion else "heart"
             self.lamp(tables, motion)
             self.twin(f"{name}_float", twins["causal"], self.sample.x, motion, 0)
-            self.twin(f"{name}_lag", twins["causal"], self.sample.x, motion, LAG)
+            self.twin(f"{name}_late_float", twins["causal"], self.sample.x, motion, hindsight.LAG)
             self.twin(f"{name}_smooth", twins["causal"], self.sample.x, motion, None)
             abstained = self.said[name] == score.ABSTAINED
-            self.said[f"{name}_float"][abstained] = score.ABSTAINED
+            for twin in (f"{name}_float", f"{name}_late_float"):
+                self.said[twin][abstained] = score.ABSTAINED
             if "whole" in twins:
                 x = train.whole(self.sample).x
                 self.twin(f"{name}_whole", twins["whole"], x, motion, None)
@@ -80,6 +92,7 @@ def leave_one_out(samples: list[train.Sample]) -> list[Night]:
         if subject.startswith("walch2019"):
             twins["whole"] = train.fit([train.whole(s) for s in rest], morning=True)
         tables = SimpleNamespace(**train.integers(twins["causal"]))
+        tables.hindsight = hindsight.tables(train.looking_back(twins["causal"]))
         peers = {"clock": Logistic(clock, rest), "logistic": Logistic(heart, rest)}
         for s in samples:
             if s.night.subject == subject:
@@ -92,11 +105,12 @@ def leave_one_out(samples: list[train.Sample]) -> list[Night]:
 def committed(samples: list[train.Sample]) -> tuple[list[Night], list[Night]]:
     """Nights staged by the committed models: (unseen ones, in-sample ones)."""
     twins = json.loads(train.TWINS.read_text())
+    tables = SimpleNamespace(**vars(stagemodel), hindsight=hindsight.committed())
     names, labels = set(twins["records"]), set(twins["records"].values())
     unseen, known = [], []
     for s in samples:
         night = Night(s)
-        night.stage(stagemodel, twins)
+        night.stage(tables, twins)
         seen = train.name(s.night) in names or train.digest(s.night) in labels
         (known if seen else unseen).append(night)
     return unseen, known
@@ -125,48 +139,62 @@ def agreement(nights: list[Night], name: str) -> float:
     return float(np.concatenate(same).mean())
 
 
-def summary(nights: list[Night]) -> dict:
-    """The keys of one data set."""
-    moving = [n for n in nights if n.sample.moving]
-    ways = {"heart": told(nights, "heart")}
-    best = "motion" if moving else "heart"
-    if moving:
-        ways["motion"] = told(moving, "motion")
+def keys(nights: list[Night], ways: dict, ending: str) -> dict:
+    """The keys of what was said at once (no `ending`) or late."""
+    heart, motion = f"heart{ending}", f"motion{ending}"
+    best = motion if motion in ways else heart
     out = {
-        "kappa3_heart": ways["heart"]["kappa3"],
-        "kappa4_heart": ways["heart"]["kappa4"],
-        "inputs": {"heart": "calibration_error, causal_ratio, *_heart", best: KEYS_OF_BEST},
+        "kappa3_heart": ways[heart]["kappa3"],
+        "kappa4_heart": ways[heart]["kappa4"],
+        "inputs": {heart: "calibration_error, causal_ratio, *_heart", best: KEYS_OF_BEST},
+        "rem_precision": ways[best]["gate_precision"],
+        "rem_recall": ways[best]["gate_recall"],
         "rem_f1": ways[best]["rem_f1"],
         "bias_pp_max": ways[best]["bias_pp_max"],
         "worst_subject_kappa3": ways[best]["worst_subject_kappa3"],
         "worst_subject": ways[best]["worst_subject"],
-        "calibration_error": ways["heart"]["calibration_error"],
-        "int_float_agreement": min(agreement(nights, w) for w in ways),
-        "nights": len(nights),
-        "ways": ways,
+        "calibration_error": ways[heart]["calibration_error"],
+        "same_trees_ratio": ways[heart]["same_trees_ratio"],
+        "int_float_agreement": min(agreement(nights, w) for w in {heart, best}),
     }
-    out["rem_precision"], out["rem_recall"] = gated(nights, best)
-    for way in list(ways):
-        ways[way]["gate_precision"], ways[way]["gate_recall"] = gated(nights, way)
-        for other in ("float", "lag", "smooth"):
-            ways[f"{way}_{other}"] = told(nights, f"{way}_{other}")
-        ways[way]["same_trees_ratio"] = ways[way]["kappa3"] / ways[f"{way}_smooth"]["kappa3"]
-        if any(f"{way}_whole" in n.said for n in nights):
-            whole = told(nights, f"{way}_whole")
-            ways[f"{way}_whole"] = whole
-            ways[way]["causal_ratio"] = ways[way]["kappa3"] / whole["kappa3"]
+    if best == motion:
+        out["kappa3_motion"] = ways[motion]["kappa3"]
+    if "causal_ratio" in ways[heart]:
+        out["causal_ratio"] = ways[heart]["causal_ratio"]
+    return out
+
+
+def summary(nights: list[Night]) -> dict:
+    """The keys of one data set."""
+    ways: dict[str, dict] = {}
+    for name in ("heart", "motion"):
+        use = [n for n in nights if name in n.said]
+        if not use:
+            continue
+        for way in (name, f"{name}_late"):
+            ways[way], ways[f"{way}_float"] = told(use, way), told(use, f"{way}_float")
+        for other in ("smooth", "whole"):
+            if all(f"{name}_{other}" in n.said for n in use):
+                ways[f"{name}_{other}"] = told(use, f"{name}_{other}")
+        for way in (ways[name], ways[f"{name}_late"]):
+            way["same_trees_ratio"] = way["kappa3"] / ways[f"{name}_smooth"]["kappa3"]
+            if f"{name}_whole" in ways:
+                way["causal_ratio"] = way["kappa3"] / ways[f"{name}_whole"]["kappa3"]
+        for way in (name, f"{name}_late"):
+            ways[way]["gate_precision"], ways[way]["gate_recall"] = gated(use, way)
     for n in nights:
         if n.sample.night.beats_s is not None:
             said = sleepecg(n.sample.night)
             n.said |= {} if said is None else {"sleepecg": said}
-    if moving:
-        out["kappa3_motion"] = ways["motion"]["kappa3"]
-    if "causal_ratio" in ways["heart"]:
-        out["causal_ratio"] = ways["heart"]["causal_ratio"]
     for name in ("clock", "logistic", "sleepecg"):
         if any(name in n.said for n in nights):
             ways[name] = told(nights, name)
-    return out
+    return keys(nights, ways, "_late") | {
+        "delay_min": hindsight.LAG * wire.EPOCH_S / 60,
+        "at_once": keys(nights, ways, ""),
+        "nights": len(nights),
+        "ways": ways,
+    }
 
 
 def show(title: str, s: dict) -> None:
@@ -186,12 +214,14 @@ def show(title: str, s: dict) -> None:
         )
     console = Console(width=110)
     console.print(table)
-    for name in ("heart", "motion"):
+    for name in ("heart", "heart_late", "motion", "motion_late"):
         if name in s["ways"]:
             console.print(*lines(name, s["ways"][name]), sep="\n", highlight=False)
-    console.print(f"integers and floating point agree on {s['int_float_agreement']:.4f}")
-    for name, keys in s["inputs"].items():
-        console.print(f"figures by {name}: {keys}", highlight=False)
+    for title, held in ((f"{s['delay_min']:.0f} min late", s), ("at once", s["at_once"])):
+        same = held["int_float_agreement"]
+        console.print(f"{title}: integers and floating point agree on {same:.4f}")
+    for name, keys_of in s["inputs"].items():
+        console.print(f"main keys by {name}: {keys_of}", highlight=False)
     print()
 
 
@@ -201,7 +231,7 @@ def lines(name: str, w: dict) -> list[str]:
     bins = "  ".join(f"{a:.2f}>{b:.2f} ({n})" for a, b, n in w["reliability"])
     night = " ".join(f"{b:.1f}" for b in w["bias_pp_night_mean"])
     return [
-        f"{name}: causal over the same trees smoothed {w['same_trees_ratio']:.3f},"
+        f"{name}: over the same trees smoothed {w['same_trees_ratio']:.3f},"
         f" over the whole-night twin {w.get('causal_ratio', math.nan):.3f}",
         f"  REM by the gate P {w['gate_precision']:.3f} R {w['gate_recall']:.3f};"
         f" mean absolute bias of a night {night} pp",

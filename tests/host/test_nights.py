@@ -164,12 +164,12 @@ def test_unscored_epochs_are_neither_sleep_nor_wake():
 
 def test_agreement_with_others_stages_is_kappa():
     made = Maker().boot()
-    for stage in ["W", "N2", "N2", "R", "N3", "N2"]:
-        made.epoch(stage=CODES[stage])
-    theirs = ["W", "N1", "N2", "N2", "N3", "unscored"]
+    for stage in np.repeat(["W", "N2", "N3", "N2", "R", "N2"], 20):
+        made.epoch(stage=CODES[str(stage)])
+    theirs = np.repeat(["W", "N1", "N3", "N2", "N2", "unscored"], 20).tolist()
     note = {"reference": {"stages": ["W", *theirs], "at_s": -30.0, "by": "PSG"}}
     found = summarise(nights.decode(made.end().raw(), 7, note))["reference"]
-    assert found["epochs"] == 5 and found["percent"] == 80
+    assert found["epochs"] == 100 and found["percent"] == 80
     chance = (1 * 1 + 2 * 3 + 1 * 0 + 1 * 1) / 25
     assert found["kappa"] == pytest.approx((0.8 - chance) / (1 - chance))
 

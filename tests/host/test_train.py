@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("lightgbm", reason="LightGBM is in the extra `bench`")
 
-from dreamlamp import nightset, stagefloat, train
+from dreamlamp import hindsight, nightset, stagefloat, train
 from lamp import staging, wire
 
 
@@ -93,6 +93,8 @@ def test_the_committed_file_is_what_its_twin_compiles_to():
             assert stagemodel.TREES.read() == table.read()
         else:
             assert getattr(stagemodel, name) == table, name
+    late = json.dumps(train.looking_back(twins["causal"]))
+    assert json.loads(hindsight.FILE.read_text()) == json.loads(late)
     listed = {word for word in stagemodel.__doc__.split() if "/" in word}
     assert set(twins["records"]) <= listed
 
