@@ -134,8 +134,8 @@ def sure_sentences(facts: dict) -> list[str]:
         )
         if facts["kit"] == "heart":
             said.append(
-                "They are read with the five minutes that followed in view, which makes them "
-                "surer; by what it decided at the time, `dreamlamp why` tells."
+                "Each is read with the five minutes that followed in view, which makes it surer; "
+                "`dreamlamp why` tells what the lamp went by at the time."
             )
     else:
         said.append("The lamp named no stage this night.")
