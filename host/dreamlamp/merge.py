@@ -8,7 +8,7 @@ stays. Global names take their module's name before them (`heart__Heart`), so th
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from . import shortnames
 from .errors import DreamlampError
@@ -59,7 +59,7 @@ class Merger:
                     else:
                         body.append(statement)
             self._no_clash(root, heads.values())
-            made[root] = ast.Module([*heads.values(), *body], [])
+            made[root] = ast.Module([*_joined(heads.values()), *body], [])
         return made
 
     def rewrite(self, tree: ast.Module, dotted: str) -> ast.Module:
@@ -120,6 +120,18 @@ class Merger:
                 what = f"{getattr(head, 'module', '')}.{alias.name}"
                 if bound.setdefault(name, what) != what:
                     raise DreamlampError(f"{root}: {name} is imported from two places")
+
+
+def _joined(heads: Iterable[ast.stmt]) -> list[ast.stmt]:
+    """The imports, with one statement for all that comes from one file."""
+    made: dict[object, ast.stmt] = {}
+    for head in heads:
+        if not isinstance(head, ast.ImportFrom):
+            made[head] = head
+        elif (first := made.setdefault((head.module, head.level), head)) is not head:
+            assert isinstance(first, ast.ImportFrom)
+            first.names += head.names
+    return list(made.values())
 
 
 class _Rewrite(ast.NodeTransformer):

