@@ -262,6 +262,13 @@ class _Inline(ast.NodeTransformer):
             return node.body if node.test.value else node.orelse
         return node
 
+    def visit_If(self, node):
+        self.generic_visit(node)
+        match node.test:
+            case ast.BoolOp(op=ast.And(), values=[ast.Constant(value=False), *_]):
+                return node.orelse or None
+        return node
+
     def _literal(self, node):
         value = self.module.value(node, self.modules)
         text = isinstance(node, ast.Name | ast.Attribute) and _last(node) in self.once

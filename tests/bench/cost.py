@@ -35,22 +35,10 @@ GC_US = 15_000  # the documentation says several ms
 ERASE_SLOWEST_MS = 400  # of W25Q32JV; 45 typical, which the simulator charges
 ROM_US = 350_000  # bootloader and IDF, before MicroPython: an estimate
 HOURS = 10.0
-LATER = {
-    "raw",
-    "usb",
-    "checkup",
-    "dawn",
-}  # a host on the cable, the doctor, a dawn that was planned
-EEG = {
-    "rawlog",
-    "eeg",
-    "eegmodel",
-    "eegstaging",
-    "eegloops",
-    "bothloops",
-    "ads1292r",
-}  # what only one kit loads
-HEART = {"heart", "stagemodel", "staging", "max30102"}
+# Raw EEG, a host on the cable, the doctor, a dawn that was planned, a setting that a host asks for
+LATER = {"raw", "usb", "checkup", "dawn", "desk"}  # load these besides
+EEG = {"eegkit", "eegmodel", "ads1292r"}  # what only one kit loads
+HEART = {"heartkit", "stagemodel", "max30102"}
 SLOW = 240 / 80  # the lamp runs on 80 MHz (board.CPU_HZ): what is charged in the gaps
 OVERLAP_S = 120  # of a sync in step with the lamp, over the night's beginning
 
