@@ -48,7 +48,7 @@ def run(data, train) -> dict:
         folder = Path(name)
         result: dict = mpy_bytes() | heap() | instructions(folder)
         us = result["us_per_instruction"] * SLOW
-        boot_us = ROM_US + round(boot_instructions(folder) * us)
+        boot_us = boot(folder, us)
         work = [
             [1000, round(result["us_per_sample"] * 50 * SLOW)],
             [30_000, round(result["us_per_epoch"] * SLOW)],
@@ -144,6 +144,11 @@ def agreement(lamp: str, twin: str) -> float:
     theirs = [codes[k] for k in count.said(twin, 480, "judge", "say")]
     pairs = [(a, b) for a, b in zip(ours, theirs, strict=True) if a != 9]
     return sum(a == b for a, b in pairs) / len(pairs)
+
+
+def boot(folder: Path, us: float) -> int:
+    """Microseconds from power to a lamp that has loaded its night, `us` an instruction."""
+    return ROM_US + round(boot_instructions(folder) * us)
 
 
 def boot_instructions(folder: Path) -> int:
