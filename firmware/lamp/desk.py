@@ -1,7 +1,7 @@
 """What a host reads and sets beside the nights: settings, consent, light, dawns, bonds.
 
 Loaded for one request and let go of, for no night needs it: hosts ask for such things once in an
-evening. What makes the lamp dark is never here. Knows no radio.
+evening. LAMP_OFF is not here: it has to work whatever memory is left. Knows no radio.
 """
 
 import struct
