@@ -1,8 +1,8 @@
 """The firmware's sources made small before they are compiled: the same program in fewer words.
 
 The lamp's code lives in its heap. So, over all files together: constants become literals, what
-nobody uses goes, and so do docstrings and annotations; then the lamp's own names are shortened
-(shortnames.py) and numbered (nameorder.py). Every file is one module still, and
+nobody uses goes (shake.py), and so do docstrings and annotations; then the lamp's own names are
+shortened (shortnames.py) and numbered (nameorder.py). Every file is one module still, and
 `Squeezed.explain` turns a traceback back. Knows no compiler and no file system.
 """
 
@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from . import inline, merge, nameorder, shortnames
+from . import inline, merge, nameorder, shake, shortnames
 from .errors import DreamlampError
 
 Value = int | str | bytes
@@ -70,11 +70,11 @@ def squeeze(sources: dict[str, str]) -> Squeezed:
         module.resolve(modules)
     for module in modules.values():
         module.inline(modules)
-    _shake(modules)
+    shake.shake(modules.values())
     once = _once(modules)
     for module in modules.values():
         module.inline(modules, once)
-    _shake(modules)
+    shake.shake(modules.values())
     modules = {dotted: modules[dotted] for dotted in _reached(modules)}
     merger = merge.Merger({dotted: module.tree for dotted, module in modules.items()})
     trees = merger.merged()
@@ -120,7 +120,7 @@ class Module:
 
     def __init__(self, dotted: str, text: str):
         self.dotted = dotted
-        self.tree = _Bare().visit(ast.parse(text))
+        self.tree = shake.Bare().visit(ast.parse(text))
         self.imported: dict[str, tuple[str, str]] = {}  # name: (module, name there; "" itself)
         self.constants: dict[str, Value] = {}
         for node in ast.walk(self.tree):
@@ -198,32 +198,6 @@ def _exported(module: str, name: str, modules: dict[str, Module]) -> Value | Non
     return modules[module].constants.get(name) if name and module in modules else None
 
 
-class _Bare(ast.NodeTransformer):
-    """Takes off docstrings and annotations; viper's types stay."""
-
-    def generic_visit(self, node):
-        super().generic_visit(node)
-        if getattr(node, "body", None) == [] and not isinstance(node, ast.Module):
-            node.body = [ast.Pass()]
-        return node
-
-    def visit_Expr(self, node):
-        return None if isinstance(node.value, ast.Constant) else node
-
-    def visit_AnnAssign(self, node):
-        return ast.Assign([node.target], node.value) if node.value else None
-
-    def visit_FunctionDef(self, node):
-        self.generic_visit(node)
-        if not any("viper" in ast.unparse(decorator) for decorator in node.decorator_list):
-            node.returns = None
-            for arg in node.args.args:
-                arg.annotation = None
-        return node
-
-    visit_AsyncFunctionDef = visit_FunctionDef
-
-
 class _Inline(ast.NodeTransformer):
     """Integer constants become literals, and choices between constants are made."""
 
@@ -288,36 +262,6 @@ def _once(modules: dict[str, Module]) -> set[str]:
     return {name for name, n in asked.items() if n == 1}
 
 
-def _shake(modules: dict[str, Module]) -> None:
-    """Drop imports, definitions and assignments that nobody says, until nothing falls any more."""
-    size = -1
-    while size != (size := sum(1 for m in modules.values() for _ in ast.walk(m.tree))):
-        for module in modules.values():
-            names = {node.id for node in ast.walk(module.tree) if isinstance(node, ast.Name)}
-            module.tree = _Imports(names | shortnames.DOORS).visit(module.tree)
-        said = shortnames.DOORS.union(*(_said(module.tree) for module in modules.values()))
-        for module in modules.values():
-            module.tree = _Definitions(said).visit(module.tree)
-
-
-def _said(tree: ast.Module) -> set[str]:
-    """The names that a file asks for; what it asks modules of others for is none of the lamp's."""
-    imports = (n for n in ast.walk(tree) if isinstance(n, ast.Import))
-    foreign = {(alias.asname or alias.name).split(".")[0] for n in imports for alias in n.names}
-    said = set()
-    for node in ast.walk(tree):
-        match node:
-            case ast.Attribute(value=ast.Name(id=module)) if module in foreign:
-                pass
-            case ast.Attribute(attr=name) | ast.Name(id=name) if not isinstance(
-                node.ctx, ast.Store
-            ):
-                said.add(name)
-            case ast.ImportFrom(names=names):
-                said |= {alias.name for alias in names}
-    return said
-
-
 def _flatten(trees: Iterable[ast.Module]) -> None:
     """Make one class of two where a class is the base of one other and nothing else."""
     said: Counter[str] = Counter()
@@ -347,57 +291,3 @@ def _reached(modules: dict[str, Module]) -> list[str]:
                 todo |= {place, inner, place.rpartition(".")[0]}
         todo = (todo & set(modules)) - reached
     return sorted(reached)
-
-
-class _Imports(_Bare):
-    def __init__(self, said: set[str]):
-        self.said = said
-
-    def visit_Import(self, node):
-        node.names = [a for a in node.names if (a.asname or a.name).split(".")[0] in self.said]
-        return node if node.names else None
-
-    visit_ImportFrom = visit_Import
-
-
-class _Definitions(_Bare):
-    def __init__(self, said: set[str]):
-        self.said = said
-        self.inside = 0  # functions
-
-    def visit_FunctionDef(self, node):
-        if not self.inside and not node.name.startswith("__") and node.name not in self.said:
-            return None
-        self.inside += 1
-        self.generic_visit(node)
-        self.inside -= 1
-        return node
-
-    visit_AsyncFunctionDef = visit_FunctionDef
-
-    def visit_ClassDef(self, node):
-        return self.generic_visit(node) if node.name in self.said else None
-
-    def visit_Assign(self, node):
-        if _harmless(node.value):
-            node.targets = [target for target in node.targets if not self._idle(target)]
-        return node if node.targets else None
-
-    def visit_AugAssign(self, node):
-        return None if self._idle(node.target) and _harmless(node.value) else node
-
-    def _idle(self, target: ast.expr) -> bool:
-        """Whether nobody reads what is assigned there."""
-        match target:
-            case ast.Name(id=name):
-                return not self.inside and name not in self.said
-            case ast.Attribute(value=ast.Name(id="self"), attr=name):
-                return name not in self.said
-        return False
-
-
-def _harmless(value: ast.expr) -> bool:
-    """Whether an expression does nothing but have a value."""
-    makers = {"array", "bytearray", "bytes", "memoryview"}
-    calls = [node.func for node in ast.walk(value) if isinstance(node, ast.Call)]
-    return all(isinstance(called, ast.Name) and called.id in makers for called in calls)
