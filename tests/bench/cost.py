@@ -245,7 +245,7 @@ GOALS = {
     "mpy_bytes_eeg_night": "<= 40960",
     "heap_largest_block": "",
     "heap_largest_block_ten_hours": "",
-    "boot_to_advertising_ms": "",
+    "boot_to_advertising_ms": "<= 10000",
 }
 
 
