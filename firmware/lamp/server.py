@@ -146,7 +146,9 @@ class Server:
         limit = self.bonds.held
         if limit is None:
             own = self.own()
-            limit = self.bonds.held = b"" if own is None else self.bonds.limit(own)
+            if own is None:  # it showed a bond that is lost since: whose it was, nobody knows
+                return not self.armed
+            limit = self.bonds.held = self.bonds.limit(own)
         if not limit or request[0] == wire.HELLO or request[0] == wire.LAMP_OFF:
             return True
         rights, until_s = struct.unpack("<BI", limit)

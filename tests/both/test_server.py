@@ -41,8 +41,20 @@ class Log(Held):
         self.flags[night] |= wire.ENTRY_SYNCED
 
 
+OWNER = b"sleeper"
+
+
 def made():
-    return server.Server(Log(), Night(), Settings(), Clock())
+    """A lamp with one bond, its owner's, who speaks to it."""
+    lamp = server.Server(Log(), Night(), Settings(), Clock())
+    pair(lamp, OWNER)
+    return lamp
+
+
+def pair(lamp, address):
+    lamp.bonds.open(0)
+    lamp.bonds.put(1, address, b"secret", 0)
+    lamp.bonds.put(2, address, b"secret", 0)
 
 
 TAG = [0]
@@ -242,28 +254,22 @@ def test_an_armed_lock_serves_a_known_peer_only():
 
 def test_bonds_are_listed_and_revoked():
     lamp = made()
-    lamp.bonds.open(0)
-    lamp.clock.now = 1
-    lamp.bonds.put(1, b"address", b"secret", 1)
-    status, body = ask(lamp, wire.BONDS)
-    assert status == wire.OK and struct.unpack(wire.BOND_ENTRY, body) == (0x80, b"address")
-    lamp.bonds.forget()
-    lamp.bonds.get(1, 0, b"another")
-    status, body = ask(lamp, wire.BONDS)
-    assert status == wire.OK and struct.unpack(wire.BOND_ENTRY, body) == (0, b"address")
-    assert ask(lamp, wire.UNBOND, b"\x01address")[0] == wire.NOT_FOUND
-    assert ask(lamp, wire.UNBOND, body)[0] == wire.OK
-    assert ask(lamp, wire.BONDS) == (wire.OK, b"")
+    ours = struct.pack(wire.BOND_ENTRY, wire.BOND_OURS, OWNER)
+    assert ask(lamp, wire.BONDS) == (wire.OK, ours)
+    pair(lamp, b"another")
+    theirs = struct.pack(wire.BOND_ENTRY, 0, OWNER)
+    ours = struct.pack(wire.BOND_ENTRY, 1 | wire.BOND_OURS, b"another")
+    assert ask(lamp, wire.BONDS) == (wire.OK, theirs + ours)
+    assert ask(lamp, wire.UNBOND, b"\x01" + OWNER)[0] == wire.NOT_FOUND
+    assert ask(lamp, wire.UNBOND, theirs)[0] == wire.OK
+    assert ask(lamp, wire.BONDS) == (wire.OK, ours)
 
 
 def companion(rights, until_s=2000, date=1000):
     """A lamp with two bonds, spoken to by the second, a companion's."""
     lamp = made()
-    for slot, address in enumerate((b"sleeper", b"visitor")):
-        lamp.bonds.open(slot * 200)
-        lamp.bonds.put(1, address, b"secret", slot * 200)
-        lamp.bonds.put(2, address, b"secret", slot * 200)
-    lamp.bonds.current = b"sleeper"
+    pair(lamp, b"visitor")
+    lamp.bonds.current = OWNER
     lamp.clock.date = date
     value = struct.pack(wire.PERMIT_LAYOUT, 1, rights, until_s)
     assert ask(lamp, wire.SET, bytes((wire.KEY_PERMIT,)) + value) == (wire.OK, b"")
@@ -313,6 +319,18 @@ def test_a_bond_that_cannot_be_revoked_is_said_and_stays_a_companions():
     assert may(lamp) == (False, False) and len(lamp.bonds.limit(1)) == 5
 
 
+def test_who_showed_a_bond_that_is_lost_since_may_nothing():
+    for address in (OWNER, b"visitor"):  # nobody knows any more which of them it was
+        lamp = companion(wire.MAY_WATCH | wire.MAY_LIGHT)
+        lamp.bonds.current = address
+        lamp.settings.set("bond%d" % lamp.own(), None)
+        assert lamp.bonds.known() and may(lamp) == (False, False)
+        for opcode in lamp.requests:
+            lamp.failed = 0
+            assert ask(lamp, opcode)[0] == wire.WILL_NOT | wire.WHY_PERMIT
+        assert ask(lamp.another(), wire.HELLO)[0] == wire.OK
+
+
 def test_a_companion_may_nothing_else():
     lamp = companion(wire.MAY_WATCH | wire.MAY_LIGHT)
     before = list(lamp.settings.items())
@@ -341,7 +359,7 @@ def test_a_companion_may_nothing_else():
 def test_a_bond_is_the_owners_again_when_it_is_said_so_or_revoked():
     lamp = companion(0)
     lamp.gone()
-    lamp.bonds.current = b"sleeper"
+    lamp.bonds.current = OWNER
     assert ask(lamp, wire.SET, bytes((wire.KEY_PERMIT, 0)))[0] == wire.BAD_REQUEST  # itself
     assert ask(lamp, wire.SET, bytes((wire.KEY_PERMIT, 0)) + bytes(5))[0] == wire.BAD_REQUEST
     assert ask(lamp, wire.SET, bytes((wire.KEY_PERMIT, 9)))[0] == wire.BAD_REQUEST

@@ -51,6 +51,7 @@ def grown(flash, blobs):
     """The lamp after a power cut, and how it answers its owner."""
     lamp = Lamp(flash, kept(blobs))
     server = Server(lamp.log, lamp.night, lamp.settings, Clock())
+    server.cable = True
     for request in ((wire.HELLO,), (wire.STATUS,), (wire.BONDS,), (wire.GET, 1), (wire.GET, 2)):
         answer = server.handle(bytes((request[0], 1, *request[1:])), KNOWN)
         assert answer[2] in (wire.OK, wire.NOT_FOUND), request
