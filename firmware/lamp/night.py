@@ -13,7 +13,7 @@ from . import wire
 from .asked import FRESH_S, Asked
 from .compat import const
 from .diary import Diary
-from .mind import DEFAULTS, Mind
+from .mind import DEFAULTS, FRESH, Mind
 from .nightlog import NightLog
 from .server import Server
 
@@ -36,6 +36,10 @@ class Night(Asked):
     """
 
     def __init__(self, log, settings, rate_hz, boot, cause, safe=False):
+        if boot == 1 and not log.newest:
+            for key in FRESH:
+                if settings.get(key) is None:  # `flash` may have been there before
+                    settings.set(key, FRESH[key])
         self.log = log
         self.diary = Diary(log)
         self.settings = settings

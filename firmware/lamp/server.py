@@ -222,7 +222,7 @@ class Server:
         if key == wire.KEY_CONSENT:
             return self.put("5s", self.settings.get("consented", bytes(5)))
         if key == wire.KEY_DAWN:
-            plan = self.settings.get("dawn", b"")
+            plan = self.settings.get("dawn", b"")[4:]
             return self.put("%ds" % len(plan), plan)
         if key == wire.KEY_PERMIT:
             return self.permits()

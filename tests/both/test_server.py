@@ -240,7 +240,7 @@ def test_a_plan_of_dawns_is_looked_at_before_it_is_kept():
         lamp = made()
         assert ask(lamp, wire.SET, bad)[0] == wire.BAD_REQUEST, bad
         assert lamp.night.asked == []
-    lamp.settings.set("dawn", plan(1)[1:])
+    lamp.settings.set("dawn", b"done" + plan(1)[1:])
     assert ask(lamp, wire.GET, bytes((wire.KEY_DAWN,))) == (wire.OK, plan(1)[1:])
 
 
