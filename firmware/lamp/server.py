@@ -293,12 +293,13 @@ class Server:
 
     def nights(self, request):
         """Entries from the asked one on, a few: each is work, and the sensor waits meanwhile."""
-        held, end = self.log.nights(), _HEAD + 1
-        for night in held[request[2] : request[2] + _PAGE]:
-            if end + wire.NIGHT_ENTRY_SIZE <= self.room:
-                struct.pack_into(wire.NIGHT_ENTRY, self.out, end, *self.log.entry(night))
+        end = _HEAD + 1
+        for night in self.log.nights()[request[2] : request[2] + _PAGE]:
+            entry = end + wire.NIGHT_ENTRY_SIZE <= self.room and self.log.entry(night)
+            if entry:
+                struct.pack_into(wire.NIGHT_ENTRY, self.out, end, *entry)
                 end += wire.NIGHT_ENTRY_SIZE
-        self.out[_HEAD] = min(len(held), 255)
+        self.out[_HEAD] = min(len(self.log.nights()), 255)
         return end - _HEAD
 
     def read(self, request):

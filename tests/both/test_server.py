@@ -2,8 +2,10 @@
 
 import struct
 
-from fakes import Clock, Held, Night, Settings
+from fakes import Clock, Held, Memory, Night, Settings
 from lamp import names, server, wire
+from lamp.nightlog import NightLog
+from sim.flash import Flash, Sectors
 
 FRIEND = (True, True, True)
 STRANGER = (True, False, False)
@@ -101,6 +103,30 @@ def test_nights_come_in_pages_that_fit_the_room():
     assert body[0] == 2 and struct.unpack(wire.NIGHT_ENTRY, body[1:])[:2] == (4, 10)
     status, body = ask(lamp, wire.NIGHTS, b"\x02")
     assert status == wire.OK and len(body) == 1
+
+
+def test_a_night_whose_headers_rot_is_not_told_of_and_hides_no_other():
+    flash = Flash(Memory(8 * 512), 8, 512)
+    log = NightLog(Sectors(flash))
+    for _ in range(5):
+        log.open_night()
+        assert log.append(wire.NIGHT, bytes(31), 31)
+        log.close()
+    lamp = server.Server(log, Night(), Settings(), Clock())
+    lamp.cable = True
+    for gone in (0, 2, 5):
+        sector = log.ring.find(gone, 0)
+        for bit in range(3 if gone else 0):
+            flash.rot(sector * 512 + 4, bit)
+        told, there = [], [night for night in log.nights() if night != gone]
+        while len(told) < len(there):
+            status, body = ask(lamp, wire.NIGHTS, bytes((len(told),)))
+            assert status == wire.OK and len(body) > 1
+            for at in range(1, len(body), wire.NIGHT_ENTRY_SIZE):
+                told.append(struct.unpack_from(wire.NIGHT_ENTRY, body, at)[0])
+        assert told == there == log.nights() and body[0] == len(there)
+    assert not log.append_late(5, wire.EVENT, bytes(10), 10)  # the sector is nobody's
+    assert log.open_night() == 6
 
 
 def test_read_sends_exactly_its_credit_and_goes_on_where_it_ended():
