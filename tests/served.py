@@ -34,6 +34,7 @@ class Near:
 
         self.lamp, self.clock, self.deaf = Lamp(), Clock(), False
         self.server = server.Server(self.lamp.log, self.lamp.night, self.lamp.settings, self.clock)
+        self.server.cable = True
         self.tag = 0
 
     @asynccontextmanager

@@ -35,21 +35,26 @@ def write(store, mark):
 
 def choose():
     """Put the folder of one firmware first on the path; keep this module only for a trial."""
-    store = esp32.NVS("boot")
-    mark = read(store)
-    slot = mark & 1
-    if mark & TRIAL:
-        held = not machine.Pin(BUTTON, machine.Pin.IN, machine.Pin.PULL_UP).value()
-        if held or mark // START >= TRIES:
-            mark = slot | LOST
-            write(store, mark)
-        else:
-            write(store, mark + START)  # counted before it can do any harm
-            machine.WDT(timeout=WATCHDOG_MS)
-            slot ^= 1
-    sys.path.insert(0, "/" + "ab"[slot])
-    if not mark & TRIAL:
+    slot, trial = 0, False
+    try:
+        store = esp32.NVS("boot")
+        mark = read(store)
+        slot = mark & 1
+        if mark & TRIAL:
+            held = not machine.Pin(BUTTON, machine.Pin.IN, machine.Pin.PULL_UP).value()
+            if held or mark // START >= TRIES:
+                write(store, slot | LOST)
+            else:
+                write(store, mark + START)  # counted before it can do any harm
+                trial = True
+    except OSError:  # a trial that cannot be counted is none: the proven one runs
+        pass
+    if trial:
+        machine.WDT(timeout=WATCHDOG_MS)
+        slot ^= 1
+    else:
         del sys.modules["choose"]
+    sys.path.insert(0, "/" + "ab"[slot])
 
 
 def prove():

@@ -1,8 +1,8 @@
 # Run by MicroPython at each power-up. Ctrl-C gets past it; everything else ends in a new start.
 import choose
 
-choose.choose()
 try:
+    choose.choose()
     from lamp import main
 
     main.main()

@@ -115,17 +115,18 @@ class Asked:
 
     def set_dawn(self, plan):
         """Keep another plan of dawns (wire.KEY_DAWN)."""
-        self.settings.set("dawn", plan or None)
+        self.settings.set("dawn", self.settings.get("dawn", bytes(4))[:4] + plan)
         self._plan_dawn()
 
     def _plan_dawn(self):
         """Heed the plan that is kept. Most lamps have none, and spare the memory."""
-        plan = self.settings.get("dawn", b"")
+        held = self.settings.get("dawn", b"")  # when the last was called off, and the plan
+        plan = held[4:]
         if plan and not self.dawn:
             from .dawn import Dawn
 
             self.dawn = Dawn()
-            self.dawn.done = struct.unpack("<I", self.settings.get("dawned", bytes(4)))[0]
+            self.dawn.done = struct.unpack_from("<I", held)[0]
         if self.dawn:
             self.dawn.take(plan, self.now_s)
             if self.told and not self.dawn.zero:
@@ -163,9 +164,7 @@ class Asked:
     def _keep_dawn(self):
         """A dawn that was called off does not come back after a reset."""
         if self.dawn and self.dawn.done:
-            done = struct.pack("<I", self.dawn.done)
-            if self.settings.get("dawned", b"") != done:
-                self.settings.set("dawned", done)
+            self.settings.set("dawn", struct.pack("<I", self.dawn.done) + self.dawn.plan)
 
     def _keep_account(self):
         """Rescues and light spent tonight outlive a reset; what cannot be kept is not spent."""

@@ -1,7 +1,8 @@
 """What the lamp knows of its own health, for a host that asks (wire.CHECKUP) and has the words.
 
-Loaded when asked and let go of again: it costs no memory in a night. Only the sensor's part
-disturbs anything: it takes the sensor for a second, its LEDs dark, red and infrared in turn.
+Loaded when asked and let go of again: it costs no memory in a night. The sensor's part takes the
+sensor for a second, its LEDs dark, red and infrared in turn; the flash's looks at no sector, for
+reading each night would keep the lamp from its sensor for longer than a FIFO holds.
 """
 
 import gc
@@ -24,6 +25,7 @@ _LED = const(0x1F)  # 6.2 mA
 _SAMPLES = const(12)  # of each light; the first three are let go
 _SAMPLE_MS = const(22)
 _BAD = const(0xFFFF)  # as in ring.py
+_SYNCED = const(0x8000)
 
 
 def fill(lamp, server, part, out):
@@ -66,15 +68,14 @@ def system(lamp, night):
 
 def flash(log):
     ring = log.ring
-    nights = unsynced = 0
-    for night in log.nights():
-        entry = log.entry(night)
-        nights += 1
-        unsynced += not entry[3] & (wire.ENTRY_SYNCED | wire.ENTRY_OPEN)
+    nights, owners = log.nights(), set(ring.owner)
+    unsynced = 0
+    for night in nights:
+        unsynced += night | _SYNCED not in owners and night != log.open_id
     files = os.statvfs("/")
     return (
         (ring.programs, ring.bytes, ring.erases, ring.faults, ring.evicted, ring.lost)
-        + (log.rot, log.torn, ring.flash.sectors, nights, unsynced)
+        + (log.rot, log.torn, ring.flash.sectors, len(nights), unsynced)
         + (files[0] * files[2], files[0] * files[3])
         + (sum([owner == _BAD for owner in ring.owner]), log.newest)
     )

@@ -44,7 +44,7 @@ def _get(server, key):
     if key == wire.KEY_CONSENT:
         return server.put("5s", server.settings.get("consented", bytes(5)))
     if key == wire.KEY_DAWN:
-        plan = server.settings.get("dawn", b"")
+        plan = server.settings.get("dawn", b"")[4:]
         return server.put("%ds" % len(plan), plan)
     if key == wire.KEY_PERMIT:
         return _permits(server)

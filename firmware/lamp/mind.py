@@ -7,23 +7,26 @@ Knows no clock, no log, no chip.
 
 from . import wire
 from .compat import CPYTHON
-from .wake import Wake
+from .wake import DOSE_X10, NO_MORE, Wake
 
 # What a mind is born with, in the order of the log's boot frame. All are small ints but the
-# baseline, which is bytes; each has its default here and nowhere else.
+# baseline, which is bytes; each has its default here and nowhere else. A default is what stands in
+# for a value that was lost: that which gives the least light.
 DEFAULTS = {
     "kit": wire.KIT_HEART,
     "mode": wire.OBSERVE,
-    "rescues": 3,  # so far this night; what was lost was the most there may be
+    "rescues": NO_MORE,  # so far this night
     "consent": 0,  # version of the policy consented to
-    "ceiling": 60,  # of the light, CIE L*
-    "shift": 0,  # of the loop threshold, from the morning's answers
+    "ceiling": 1,  # of the light, CIE L*
+    "shift": 50,  # of the loop threshold, from the morning's answers
     "nights": 0,  # recorded before this one
     "allowed": 1,  # rescues a night
-    "full_lux": 254,  # at the pillow at full light; the calibration's figure
-    "spent": 0,  # of the night's light so far, lux s x10
+    "full_lux": 6500,  # at the pillow at full light; the calibration's figure
+    "spent": DOSE_X10,  # of the night's light so far, lux s x10
     "baseline": b"",
 }
+# and what a new lamp has instead, written at its first start
+FRESH = {"rescues": 0, "spent": 0, "learned": 0, "shift": 0, "ceiling": 60, "full_lux": 254}
 
 
 class Mind:

@@ -12,7 +12,7 @@ from array import array
 from . import wire
 from .asked import FRESH_S, Asked
 from .compat import const
-from .mind import DEFAULTS, Mind, own
+from .mind import DEFAULTS, FRESH, Mind, own
 from .server import Server
 
 _EPOCH_MS = const(30_000)
@@ -34,6 +34,10 @@ class Night(Asked):
     """
 
     def __init__(self, log, settings, rate_hz, boot, cause, safe=False):
+        if boot == 1 and not log.newest:
+            for key in FRESH:
+                if settings.get(key) is None:  # `flash` may have been there before
+                    settings.set(key, FRESH[key])
         self.log = log
         self.settings = settings
         self.rate_hz = rate_hz

@@ -399,10 +399,13 @@ class NightLog:
     def entry(self, night):
         """(id, bytes, epochs, flags, boot, second) of a night, some 40 ms of work; None: no such.
 
-        `bytes` as written, `epochs` the index after the last one.
+        `bytes` as written, `epochs` the index after the last one. A night whose headers have all
+        rotted since the boot is none, as it would be after the next.
         """
         sector, head = self.ring.last(night)
         if not head:
+            if night != self.open_id:
+                self._drop(night)
             return None
         epochs, length = head[4], head[5]
 
@@ -426,8 +429,9 @@ class NightLog:
 
     def delete(self, night, sha):
         """Give up the night with this SHA-256; False if it is another, or open."""
-        if not self._is(night, sha):
-            return False
+        return self._is(night, sha) and self._drop(night)
+
+    def _drop(self, night):
         if night == self.ring.newest:
             self._sector = -1
         self._digest, self._hashing = _NO_DIGEST, 0

@@ -103,7 +103,9 @@ class Server:
         limit = self.bonds.held
         if limit is None:
             own = self.own()
-            limit = self.bonds.held = b"" if own is None else self.bonds.limit(own)
+            if own is None:  # it showed a bond that is lost since: whose it was, nobody knows
+                return not self.armed
+            limit = self.bonds.held = self.bonds.limit(own)
         if not limit or request[0] == wire.HELLO or request[0] == wire.LAMP_OFF:
             return True
         rights, until_s = struct.unpack("<BI", limit)
@@ -190,12 +192,13 @@ class Server:
 
     def nights(self, request):
         """Entries from the asked one on, a few: each is work, and the sensor waits meanwhile."""
-        held, end = self.log.nights(), HEAD + 1
-        for night in held[request[2] : request[2] + _PAGE]:
-            if end + wire.NIGHT_ENTRY_SIZE <= self.room:
-                struct.pack_into(wire.NIGHT_ENTRY, self.out, end, *self.log.entry(night))
+        end = HEAD + 1
+        for night in self.log.nights()[request[2] : request[2] + _PAGE]:
+            entry = end + wire.NIGHT_ENTRY_SIZE <= self.room and self.log.entry(night)
+            if entry:
+                struct.pack_into(wire.NIGHT_ENTRY, self.out, end, *entry)
                 end += wire.NIGHT_ENTRY_SIZE
-        self.out[HEAD] = min(len(held), 255)
+        self.out[HEAD] = min(len(self.log.nights()), 255)
         return end - HEAD
 
     def read(self, request):

@@ -22,7 +22,7 @@ EARLY_EPOCHS = const(140)  # 70 min of epochs *scored as sleep* by this Wake: th
 BETWEEN_EPOCHS = const(121)  # 60 min from the last light (it may outlive its last epoch by one),
 _BETWEEN_S = const(3630)  # by epochs and by the clock, so that neither alone can jump it
 CEILING_LUX_X10 = const(300)  # 30 lux at the pillow, the lower end of what nudges gently
-_DOSE_X10 = const(180_000)  # 300 lux minutes a night at the pillow, in lux seconds x10
+DOSE_X10 = const(180_000)  # 300 lux minutes a night at the pillow, in lux seconds x10
 _FULL_LUX = const(254)  # at 0.5 m from 3 W; the calibration replaces it
 
 RAISE_EPOCHS = const(8)  # 4 min from dark to the ceiling, even in L*
@@ -107,7 +107,7 @@ class Wake:
         self.down_ms = 0  # how long it takes to go once it has come; 0: it stays for an hour
 
     def _epoch_cost(self, level):
-        return min(lux_x10(level, self.full_lux) * wire.EPOCH_S, _DOSE_X10)
+        return min(lux_x10(level, self.full_lux) * wire.EPOCH_S, DOSE_X10)
 
     def _cost(self):
         """Return the most a whole rescue can cost, even if its fade is late and then cut."""
@@ -159,7 +159,7 @@ class Wake:
     def _affords(self, level, more_x10=0):
         """Say whether the night has light for a minute more at `level`, and for a fade."""
         most_x10 = (_FADE_EPOCHS + 2) * self._epoch_cost(level)
-        return self.spent + most_x10 <= _DOSE_X10 + more_x10
+        return self.spent + most_x10 <= DOSE_X10 + more_x10
 
     def _end_asked(self, epoch):
         """Let light that was asked for go when its time or the night's light is used up."""
@@ -246,7 +246,7 @@ class Wake:
 
     def _charge(self, cost_x10):
         """Take `cost_x10` (lux s x10) off the night's light."""
-        self.spent = min(self.spent + cost_x10, 2 * _DOSE_X10)
+        self.spent = min(self.spent + cost_x10, 2 * DOSE_X10)
 
     def _watch(self, epoch, now_s):
         """Follow the rescue that runs: stop its light as soon as there is a reason to."""
@@ -322,7 +322,7 @@ class Wake:
             return wire.WHY_CAP
         if self.since < BETWEEN_EPOCHS or now_s < self.free_s:
             return wire.WHY_BETWEEN
-        return wire.WHY_DOSE if self.spent + self.cost_x10 > _DOSE_X10 else 0
+        return wire.WHY_DOSE if self.spent + self.cost_x10 > DOSE_X10 else 0
 
     def _left_out(self):
         """Return why the light stays out of the rescue that begins; 0: it shines."""

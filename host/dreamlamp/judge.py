@@ -130,7 +130,7 @@ def transcribe(recording: Recording, number: int, began: datetime | None = None)
     """
     pages = _Pages(number)
     diary = BeatDiary(pages)
-    judge = mind.Mind({"mode": wire.OBSERVE}, number)
+    judge = mind.Mind({"mode": wire.OBSERVE, **mind.FRESH}, number)
     diary.boot(wire.NIGHT, judge.born, 0, 0, 0, 0, 0)
     if began:
         offset = began.utcoffset()

@@ -41,6 +41,7 @@ LEAD_S = 60  # world time at which the recording begins
 VISIT_S = 1800  # later, where a host is to set the lamp's clock first: free time runs fast
 WORN_S, BUTTON_S = 45, 15  # before the recording: the finger comes, the button begins the night
 NIGHTS_WATCHED = 30  # before this one: more than any of the lamp's limits asks for
+CHOSEN = {"ceiling": 60, "full_lux": 254, "shift": 0}  # by the owner of a lamp with a past
 SETTLE_S = 30  # from the last beat to the morning's button
 FREE_SECTORS = 2  # of 384, when a night begins on a full flash; a night takes 14
 UNWORN_S = 61 * 60  # an hour without a finger ends a night
@@ -136,6 +137,8 @@ class World:
         kept = self._kept(json.dumps(about, default=bytes.hex))
         (folder / "source.json").write_text(json.dumps(self.source))
         settings = {"kit": names.KIT.index(scenario.kit), **scenario.settings}
+        if scenario.full_flash:  # no new lamp, which would choose them itself
+            settings = {**CHOSEN, **settings}
         if scenario.kit == "eeg":
             (folder / "eeg.bin").write_bytes(_head(recording, self.lead_s, scenario.seed))
         else:

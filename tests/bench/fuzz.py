@@ -23,10 +23,10 @@ from pathlib import Path
 from lamp import wire
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host"))
-from hostile import Target
+from hostile import GUEST, OWNER, Target
 
 NEEDS_DATA = False
-OWNER = (True, True, True)
+KNOWN = (True, True, True)
 GUIDED = ("server", "console", "frames", "decoder")
 LEFT = Path(__file__).resolve().parents[2] / "build" / "fuzz"
 RENEW = 500  # a fresh lamp after so many requests, for nights get deleted
@@ -84,15 +84,15 @@ def at_random(inputs: int, seed: int) -> dict:
         if i % RENEW == 0:
             target = Target()
         request, stranger = request_of(chance), chance.random() < 0.5
-        peer = (chance.random() < 0.5, chance.random() < 0.5, False) if stranger else OWNER
+        peer = (chance.random() < 0.5, chance.random() < 0.5, False) if stranger else KNOWN
         target.server.failed = 0  # the rate limit must not shield what is behind it
         guest, how = stranger and peer[:2] == (True, True), "Target()"
-        if guest != bool(target.server.bonds.current):  # another connection
-            target.server.bonds.current = None
+        if guest != (target.server.bonds.current == GUEST):  # another connection
+            target.server.bonds.current = OWNER
             target.server.gone()
         if guest:
             target.companion()
-            peer, how = OWNER, "Target().companion()"
+            peer, how = KNOWN, "Target().companion()"
         may = guest and request[:1] in (bytes((wire.HELLO,)), bytes((wire.LAMP_OFF,)))
         before = target.state() if stranger else None
         try:

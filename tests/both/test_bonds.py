@@ -32,6 +32,19 @@ def test_the_window_lets_one_bond_in_and_closes():
     assert lock.entries() == [(0, OWNER)]
 
 
+def test_an_opening_is_the_first_peers_even_if_it_left_half_done():
+    lock = bonds.Bonds(Settings())
+    lock.open(100)
+    assert lock.put(bonds.OUR, OWNER, OURS, 101)
+    lock.forget()
+    assert lock.is_open(102)
+    assert not lock.put(bonds.OUR, STRANGER, OURS, 102) and lock.refused and not lock.known()
+    lock.forget()
+    assert lock.entries() == [(0, OWNER)] and lock.put(bonds.PEER, OWNER, THEIRS, 103)
+    lock.open(200)  # another time, another peer
+    assert lock.put(bonds.OUR, STRANGER, OURS, 201)
+
+
 def test_a_bond_is_handed_out_and_makes_its_peer_known():
     lock = paired(OWNER, FRIEND)
     assert not lock.known()

@@ -4,9 +4,11 @@ import gc
 import struct
 import sys
 
-from fakes import Clock, Held, Night, Settings
+from fakes import Clock, Held, Memory, Night, Settings
 from lamp import names, server, wire
 from lamp.compat import CPYTHON
+from lamp.nightlog import NightLog
+from sim.flash import Flash, Sectors
 
 FRIEND = (True, True, True)
 STRANGER = (True, False, False)
@@ -44,8 +46,20 @@ class Log(Held):
         self.flags[night] |= wire.ENTRY_SYNCED
 
 
+OWNER = b"sleeper"
+
+
 def made():
-    return server.Server(Log(), Night(), Settings(), Clock())
+    """A lamp with one bond, its owner's, who speaks to it."""
+    lamp = server.Server(Log(), Night(), Settings(), Clock())
+    pair(lamp, OWNER)
+    return lamp
+
+
+def pair(lamp, address):
+    lamp.bonds.open(0)
+    lamp.bonds.put(1, address, b"secret", 0)
+    lamp.bonds.put(2, address, b"secret", 0)
 
 
 TAG = [0]
@@ -92,6 +106,30 @@ def test_nights_come_in_pages_that_fit_the_room():
     assert body[0] == 2 and struct.unpack(wire.NIGHT_ENTRY, body[1:])[:2] == (4, 10)
     status, body = ask(lamp, wire.NIGHTS, b"\x02")
     assert status == wire.OK and len(body) == 1
+
+
+def test_a_night_whose_headers_rot_is_not_told_of_and_hides_no_other():
+    flash = Flash(Memory(8 * 512), 8, 512)
+    log = NightLog(Sectors(flash))
+    for _ in range(5):
+        log.open_night()
+        assert log.append(wire.NIGHT, bytes(31), 31)
+        log.close()
+    lamp = server.Server(log, Night(), Settings(), Clock())
+    lamp.cable = True
+    for gone in (0, 2, 5):
+        sector = log.ring.find(gone, 0)
+        for bit in range(3 if gone else 0):
+            flash.rot(sector * 512 + 4, bit)
+        told, there = [], [night for night in log.nights() if night != gone]
+        while len(told) < len(there):
+            status, body = ask(lamp, wire.NIGHTS, bytes((len(told),)))
+            assert status == wire.OK and len(body) > 1
+            for at in range(1, len(body), wire.NIGHT_ENTRY_SIZE):
+                told.append(struct.unpack_from(wire.NIGHT_ENTRY, body, at)[0])
+        assert told == there == log.nights() and body[0] == len(there)
+    assert not log.append_late(5, wire.EVENT, bytes(10), 10)  # the sector is nobody's
+    assert log.open_night() == 6
 
 
 def test_read_sends_exactly_its_credit_and_goes_on_where_it_ended():
@@ -231,7 +269,7 @@ def test_a_plan_of_dawns_is_looked_at_before_it_is_kept():
         lamp = made()
         assert ask(lamp, wire.SET, bad)[0] == wire.BAD_REQUEST, bad
         assert lamp.night.asked == []
-    lamp.settings.set("dawn", plan(1)[1:])
+    lamp.settings.set("dawn", b"done" + plan(1)[1:])
     assert ask(lamp, wire.GET, bytes((wire.KEY_DAWN,))) == (wire.OK, plan(1)[1:])
 
 
@@ -245,28 +283,22 @@ def test_an_armed_lock_serves_a_known_peer_only():
 
 def test_bonds_are_listed_and_revoked():
     lamp = made()
-    lamp.bonds.open(0)
-    lamp.clock.now = 1
-    lamp.bonds.put(1, b"address", b"secret", 1)
-    status, body = ask(lamp, wire.BONDS)
-    assert status == wire.OK and struct.unpack(wire.BOND_ENTRY, body) == (0x80, b"address")
-    lamp.bonds.forget()
-    lamp.bonds.get(1, 0, b"another")
-    status, body = ask(lamp, wire.BONDS)
-    assert status == wire.OK and struct.unpack(wire.BOND_ENTRY, body) == (0, b"address")
-    assert ask(lamp, wire.UNBOND, b"\x01address")[0] == wire.NOT_FOUND
-    assert ask(lamp, wire.UNBOND, body)[0] == wire.OK
-    assert ask(lamp, wire.BONDS) == (wire.OK, b"")
+    ours = struct.pack(wire.BOND_ENTRY, wire.BOND_OURS, OWNER)
+    assert ask(lamp, wire.BONDS) == (wire.OK, ours)
+    pair(lamp, b"another")
+    theirs = struct.pack(wire.BOND_ENTRY, 0, OWNER)
+    ours = struct.pack(wire.BOND_ENTRY, 1 | wire.BOND_OURS, b"another")
+    assert ask(lamp, wire.BONDS) == (wire.OK, theirs + ours)
+    assert ask(lamp, wire.UNBOND, b"\x01" + OWNER)[0] == wire.NOT_FOUND
+    assert ask(lamp, wire.UNBOND, theirs)[0] == wire.OK
+    assert ask(lamp, wire.BONDS) == (wire.OK, ours)
 
 
 def companion(rights, until_s=2000, date=1000):
     """A lamp with two bonds, spoken to by the second, a companion's."""
     lamp = made()
-    for slot, address in enumerate((b"sleeper", b"visitor")):
-        lamp.bonds.open(slot * 200)
-        lamp.bonds.put(1, address, b"secret", slot * 200)
-        lamp.bonds.put(2, address, b"secret", slot * 200)
-    lamp.bonds.current = b"sleeper"
+    pair(lamp, b"visitor")
+    lamp.bonds.current = OWNER
     lamp.clock.date = date
     value = struct.pack(wire.PERMIT_LAYOUT, 1, rights, until_s)
     assert ask(lamp, wire.SET, bytes((wire.KEY_PERMIT,)) + value) == (wire.OK, b"")
@@ -316,6 +348,18 @@ def test_a_bond_that_cannot_be_revoked_is_said_and_stays_a_companions():
     assert may(lamp) == (False, False) and len(lamp.bonds.limit(1)) == 5
 
 
+def test_who_showed_a_bond_that_is_lost_since_may_nothing():
+    for address in (OWNER, b"visitor"):  # nobody knows any more which of them it was
+        lamp = companion(wire.MAY_WATCH | wire.MAY_LIGHT)
+        lamp.bonds.current = address
+        lamp.settings.set("bond%d" % lamp.own(), None)
+        assert lamp.bonds.known() and may(lamp) == (False, False)
+        for opcode in lamp.requests:
+            lamp.failed = 0
+            assert ask(lamp, opcode)[0] == wire.WILL_NOT | wire.WHY_PERMIT
+        assert ask(lamp.another(), wire.HELLO)[0] == wire.OK
+
+
 def test_a_companion_may_nothing_else():
     lamp = companion(wire.MAY_WATCH | wire.MAY_LIGHT)
     before = list(lamp.settings.items())
@@ -344,7 +388,7 @@ def test_a_companion_may_nothing_else():
 def test_a_bond_is_the_owners_again_when_it_is_said_so_or_revoked():
     lamp = companion(0)
     lamp.gone()
-    lamp.bonds.current = b"sleeper"
+    lamp.bonds.current = OWNER
     assert ask(lamp, wire.SET, bytes((wire.KEY_PERMIT, 0)))[0] == wire.BAD_REQUEST  # itself
     assert ask(lamp, wire.SET, bytes((wire.KEY_PERMIT, 0)) + bytes(5))[0] == wire.BAD_REQUEST
     assert ask(lamp, wire.SET, bytes((wire.KEY_PERMIT, 9)))[0] == wire.BAD_REQUEST

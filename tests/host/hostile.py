@@ -8,6 +8,8 @@ from lamp import names, server, wire
 sys.path.append(str(Path(__file__).resolve().parents[1] / "both"))
 from fakes import Clock, Held, Night, Settings
 
+OWNER, GUEST = b"\x00OWNER!", b"\x00GUEST!"
+
 
 class Log(Held):
     """The face of nightlog.NightLog over bytes; night 4 is still being written."""
@@ -36,8 +38,9 @@ class Target:
     def __init__(self) -> None:
         self.log, self.night, self.settings = Log(), Night(), Settings()
         self.clock = Clock()
-        self.settings.set("bond0", b"\x00OWNER!" + bytes((3, 0)) + b"ourtheirs")
+        self.settings.set("bond0", OWNER + bytes((3, 0)) + b"ourtheirs")
         self.server = server.Server(self.log, self.night, self.settings, self.clock)
+        self.server.bonds.current = OWNER
 
     def state(self) -> tuple:
         """Everything a request may change."""
@@ -47,8 +50,8 @@ class Target:
 
     def companion(self) -> "Target":
         """The same, on the radio a companion who is permitted nothing any more."""
-        self.settings.set("bond1", b"\x00GUEST!" + bytes((3, 5)) + bytes(5) + b"ourtheirs")
-        self.server.bonds.current = b"\x00GUEST!"
+        self.settings.set("bond1", GUEST + bytes((3, 5)) + bytes(5) + b"ourtheirs")
+        self.server.bonds.current = GUEST
         return self
 
     def ask(self, request: bytes, peer: tuple[bool, bool, bool]) -> int | None:

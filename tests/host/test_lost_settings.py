@@ -1,6 +1,8 @@
 """What the lamp becomes when any byte it keeps in NVS has gone wrong: careful, and alive."""
 
 import io
+import random
+import struct
 import sys
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from lamp import wire
 from lamp.bonds import OUR, PEER, Bonds
 from lamp.server import Server
 from lamp.settings import Settings
-from lamp.wake import RESCUES_MAX
+from lamp.wake import DOSE_X10, NO_MORE, RESCUES_MAX, Wake
 from test_night_story import Lamp
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "both"))
@@ -20,7 +22,8 @@ from test_settings import Store
 OWNER, GUEST = b"\x00OWNER!", b"\x00GUEST!"
 LIMIT = bytes(5)  # nothing, since 1970
 KNOWN = (True, True, True)
-SAFE = {"mode": wire.OBSERVE, "consent": 0, "nights": 0, "ceiling": 60}
+SAFE = {"mode": wire.OBSERVE, "consent": 0, "nights": 0, "ceiling": 1}
+NOW = 1_772_402_400
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ def lived():
     settings.set("live", 1)
     settings.set("consented", bytes(5))
     lamp.night.begin()
-    lamp.night.clock_set(1772402400, 60)
+    lamp.night.clock_set(NOW, 60)
     lamp.wear(130)
     settings.set("baseline", lamp.night.mind.learn())
     return lamp.flash, store
@@ -51,6 +54,7 @@ def grown(flash, blobs):
     """The lamp after a power cut, and how it answers its owner."""
     lamp = Lamp(flash, kept(blobs))
     server = Server(lamp.log, lamp.night, lamp.settings, Clock())
+    server.cable = True
     for request in ((wire.HELLO,), (wire.STATUS,), (wire.BONDS,), (wire.GET, 1), (wire.GET, 2)):
         answer = server.handle(bytes((request[0], 1, *request[1:])), KNOWN)
         assert answer[2] in (wire.OK, wire.NOT_FOUND), request
@@ -112,11 +116,85 @@ def test_rescues_that_were_lost_are_spent_and_the_next_evening_has_its_own(lived
         if torn is None:
             del blobs["rescues"]
         night, _ = grown(Flash(io.BytesIO(flash._file.getvalue())), blobs)
-        assert night.state == wire.RECORDING and night.mind.wake.rescues == RESCUES_MAX
+        assert night.state == wire.RECORDING and night.mind.wake.rescues == NO_MORE
         night.end(wire.END_BUTTON)
         night.now_s += 7 * 3600
         night.begin()
         assert night.mind.wake.rescues == 0
+
+
+def evening(settings: dict) -> Lamp:
+    """A lamp in whose first night the power was cut, once it has these settings."""
+    lamp = Lamp()
+    lamp.night.begin()
+    lamp.settings.update(settings)
+    return lamp
+
+
+def light(lamp: Lamp) -> dict[str, int]:
+    """What of it a lamp would give from its next start on; more is more."""
+    lamp = lamp.again(cause=3)
+    night, wake = lamp.night, lamp.night.mind.wake
+    night.clock_set(NOW, 60)
+    acts = not wake._left_out()
+    return {
+        "highest": wake.ceiling,
+        "dose": max(0, DOSE_X10 - night.mind.born["spent"]),
+        "rescues": wake.allowed - wake.rescues,
+        "threshold": -night.mind.born["shift"],
+        "acts": acts,
+        "dawn": bool(night.dawn) and night.dawn.at_s >= 0,
+        "learned": -lamp.settings.get("learned", 1),
+        "asked": night.shine(1) == 0,
+    }
+
+
+def lives(chance: random.Random) -> dict:
+    """What a sleeper may have made of his lamp by a night's middle."""
+    pressed = chance.random() < 0.3
+    done = NOW + 60 * chance.randrange(100)
+    rescues = NO_MORE if pressed else chance.randint(0, RESCUES_MAX)
+    ceiling, full_lux = chance.choice((1, 5, 15, 40, 100)), chance.choice((20, 254, 600, 6500))
+    spent = Wake(wire.ACT, wire.POLICY, ceiling, rescues, full_lux=full_lux).spent
+    return {
+        "mode": chance.randrange(3),
+        "consent": chance.choice((0, wire.POLICY)),
+        "nights": chance.choice((0, 5, 30)),
+        "allowed": chance.randint(1, RESCUES_MAX),
+        "rescues": rescues,
+        "spent": max(spent, chance.choice((0, 90_000, 179_000, 180_000))),
+        "ceiling": ceiling,
+        "full_lux": full_lux,
+        "shift": chance.choice((-20, 0, 20, 50)),
+        "learned": chance.randrange(2),
+        "dawn": struct.pack("<IBBI", chance.choice((0, done)), 50, 0, done),
+    }
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_lost_settings_never_give_more_light_than_all_of_them(seed):
+    chance = random.Random(seed)
+    settings = lives(chance)
+    whole = light(evening(settings))
+    losses = [{key} for key in settings]
+    losses += [set(chance.sample(sorted(settings), 3)) | {"boot"}, {*settings, "boot"}]
+    for lost in losses:
+        lamp = evening(settings)
+        for key in lost:
+            del lamp.settings[key]
+        left = light(lamp)
+        assert all(left[what] <= whole[what] for what in whole), (lost, whole, left)
+
+
+def test_a_new_lamp_shines_and_learns_from_its_first_minute():
+    for cause in (1, 2):  # plugged in; or started anew by `flash`
+        lamp = Lamp(cause=cause)
+        assert lamp.night.setting("ceiling") == 60 and lamp.night.setting("full_lux") == 254
+        assert lamp.night.shine(20) == 0
+        lamp.night.begin()
+        assert lamp.night.mind.wake.rescues == 0 and lamp.settings.get("learned") == 0
+    chosen = type(lamp.settings)(ceiling=15)  # before its first start, by `flash`
+    assert Lamp(settings=chosen).night.setting("ceiling") == 15
 
 
 def test_nothing_at_all_is_a_new_lamp_that_still_has_its_nights(lived):

@@ -35,6 +35,7 @@ class Unit(Kit):
         self.log = RawLog(Sectors(Flash(io.BytesIO(b"\xff" * (384 * 4096)))), fine)
         self.night = night.Night(self.log, self.settings, 125, 1, 1)
         self.server = server.Server(self.log, self.night, self.settings, fakes.Clock())
+        self.server.cable = True
         self.given = {}
 
     def sleep(self, epochs=EPOCHS, lost=(), jump=0):

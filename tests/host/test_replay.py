@@ -15,8 +15,8 @@ HOURS = 1.75
 
 def judged(recording, settings, until_s=HOURS * 3600, ppg=False):
     """A night as the lamp's own files make it of the beats, without lamp, sensor or light."""
-    born = {**mind.DEFAULTS, **settings}
-    fields = {k: v for k, v in born.items() if k not in ("consent", "baseline")}
+    born = {**mind.DEFAULTS, **mind.FRESH, **settings}
+    fields = {k: v for k, v in born.items() if k not in ("consent", "baseline", "learned")}
     made = Maker().boot(**{**fields, "policy": born["consent"]})
     own = mind.Mind(born, made.night)
     for index in range(int(until_s / wire.EPOCH_S)):
@@ -160,7 +160,7 @@ def with_ppg():
     light = 130000 - 3000 * np.exp(-(((x * 1.1) % 1 - 0.25) ** 2) / 0.01)
     samples = np.round(light).astype(np.int32)
     own, made = heart.Heart(50), Maker().boot()
-    judge = mind.Mind(mind.DEFAULTS, made.night)
+    judge = mind.Mind(mind.FRESH, made.night)
     count = 0
     for start in range(0, 3000, 96):
         put_ppg(made, start, samples[start : start + 96])

@@ -406,3 +406,42 @@ def main():
     text = files["main.py"]
     assert text.count("def ") == 6, "half, loud and _count are gone"
     assert lamp_run(files, tmp_path).startswith("('much', '24', ")
+
+
+STAYS = {
+    "it says a word that is the caller's own": """
+def over(n):
+    found = max(n, 7)
+    return found
+def main():
+    max = 2
+    got = over(max)
+    return got, max
+""",
+    "it changes its argument and the caller goes on with it": """
+def more(n):
+    n += 1
+    return n
+def main():
+    n = 6
+    got = more(n)
+    return got, n + 1 - 5
+""",
+    "others call it from without": """
+import json
+class Tape:
+    def read(self):
+        text = "7"
+        return text
+    def size(self):
+        text = self.read()
+        return len(text) + 1
+def main():
+    return json.load(Tape()), Tape().size()
+""",
+}
+
+
+@pytest.mark.parametrize("why", STAYS)
+def test_a_function_means_the_same_where_it_is_put(tmp_path, why):
+    assert lamp_run(squeezed(main=STAYS[why]), tmp_path) == "(7, 2)"

@@ -6,6 +6,7 @@ import struct
 
 import pytest
 from lamp import wire
+from lamp.bonds import OUR
 from lamp.server import Server
 from test_lost_settings import Clock
 from test_night_story import Lamp
@@ -23,6 +24,14 @@ def lamp():
         if minutes == 45:
             lamp.night.end(wire.END_BUTTON)
     return lamp
+
+
+def by_radio(lamp) -> Server:
+    """A server whose peer showed its bond."""
+    server = Server(lamp.log, lamp.night, lamp.settings, Clock())
+    server.bonds.open(0)
+    server.bonds.put(OUR, b"\x00OWNER!", b"ours", 0)
+    return server
 
 
 class Host:
@@ -59,7 +68,7 @@ class Host:
 @pytest.mark.parametrize("seed", range(6))
 def test_neither_gets_a_byte_of_the_others(lamp, seed):
     chance = random.Random(seed)
-    first = Server(lamp.log, lamp.night, lamp.settings, Clock())
+    first = by_radio(lamp)
     nights = (1, 1 if seed % 2 else 2)
     hosts = [Host(s, n) for s, n in zip((first, first.another()), nights, strict=True)]
     while not all(host.done for host in hosts):
@@ -69,5 +78,5 @@ def test_neither_gets_a_byte_of_the_others(lamp, seed):
 
 
 def test_a_bond_that_one_revokes_is_the_others_no_more(lamp):
-    first = Server(lamp.log, lamp.night, lamp.settings, Clock())
+    first = by_radio(lamp)
     assert first.another().bonds is first.bonds

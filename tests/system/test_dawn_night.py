@@ -20,7 +20,7 @@ def night(folder, bits, **more):
     except micropython.Missing as why:
         pytest.skip(str(why))
     at_s = int(wholenight.bedtime().timestamp()) + 70 * 60
-    settings = {"dawn": struct.pack("<BBI", 50, 0, at_s)}
+    settings = {"dawn": struct.pack("<IBBI", 0, 50, 0, at_s)}
     scenario = sim.Scenario(bits=bits, settings=settings, visit=True, **more)
     done = wholenight.run(SHORT, scenario, folder)
     assert done.verdict.ok, done.verdict.as_json()
