@@ -88,6 +88,8 @@ class Pen:
             ring = self._log.ring
             if ring.spare < 0:
                 self._log.spare_one()
+                if ring.spare < 0:
+                    return False
             self._sector = ring.take(self._night | RAW, self._ordinal, 0, index, 0)
             if self._sector < 0:
                 return False
@@ -105,12 +107,15 @@ class Pen:
         return self._joined
 
     def _put(self, kind, n):
-        """Write the frame with `n` bytes of payload; a sector that does not take it is left."""
-        frame = self._frame
+        """Write the frame with `n` bytes of payload; a sector that does not take it is left, and
+        one that a night took meanwhile."""
+        frame, ring = self._frame, self._log.ring
+        night = self._night | RAW
         frame[0], frame[1] = kind, n
-        seal(frame, 2 + n, self._night | RAW)
+        seal(frame, 2 + n, night)
         n += wire.FRAME_OVERHEAD
-        if not self._log.ring.put(self._sector, self._offset, frame, n):
+        at = self._sector
+        if not (ring.owns(night, at) and ring.put(at, self._offset, frame, n)):
             self._joined = False
             self._sector = -1
         self._offset += n

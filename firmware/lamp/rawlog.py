@@ -18,6 +18,7 @@ _SYNCED = const(0x8000)
 _RAW = const(0x4000)
 _ID = const(0x3FFF)
 _OWNER = const(0x7FFF)
+_BAD = const(0xFFFF)
 _PAGE = const(256)
 _AT_ONCE = const(8)  # sectors of a step of hashing, 50 ms; of erasing, 360 ms
 _MOST = const(300)  # of 384: for more of them no night that a host holds gives way
@@ -66,7 +67,8 @@ class RawLog(NightLog):
         return NightLog.prepare(self)
 
     def spare_one(self):
-        """Have a spare sector: one that was erased in the evening, else erase; True if it did."""
+        """Have a spare sector for raw samples: one that was erased in the evening, else erase;
+        True if it did. No night that nobody fetched goes for them, nor what the pen writes in."""
         ring = self.ring
         if ring.spare >= 0:
             return False
@@ -80,11 +82,14 @@ class RawLog(NightLog):
             if not o:
                 free = 1
             elif o & _RAW:
-                held += 1
+                held += o != _BAD
             elif o & _SYNCED:
                 synced = 1
-        if synced and not free and held < _MOST:
-            ring.give_way()
+        if not free:
+            if synced and held < _MOST:
+                ring.give_way()
+            elif held < 2:
+                return False
         return ring.erase_ahead()
 
     def _clear(self):

@@ -1,0 +1,107 @@
+"""Raw samples take what room the nights leave, and give way to any night."""
+
+from lamp import wire
+from lamp.nightlog import NightLog
+from rawtape import back, begin, boot, chip, epochs, payload, wear
+from sim.flash import Sectors
+
+
+def test_a_full_flash_gives_up_the_oldest_raw_samples_and_no_epoch():
+    log, ids = boot(chip()), []
+    for _ in range(3):
+        night, at = begin(log), 0
+        ids.append(night)
+        for index in range(20):
+            at = wear(log, 250, index, at)
+            epochs(log, 1)
+        log.close()
+    assert log.nights() == ids and log.stats["lost"] == log.stats["evicted"] == 0
+    assert [log.entry(night)[2] for night in ids] == [20, 20, 20]
+    assert not log.entry(ids[0] | wire.RAW)
+    found = back(log, night)
+    assert found[0][1] > 1000 and found[-1][1] + found[-1][2] == at
+
+
+def test_raw_samples_of_a_night_go_from_its_beginning_on():
+    log = boot(chip(8))
+    night = begin(log)
+    wear(log, 4000)
+    log.close()
+    found = back(log, night)
+    assert found[0][1] > 500 and found[-1][1] + found[-1][2] == 4000
+    first = log.ring.header(log.ring.find(night | wire.RAW, 0))[3]
+    assert first > 1 and log.entry(night)[3] & wire.ENTRY_RAW
+
+
+def test_a_night_that_a_host_holds_makes_room_for_raw_samples_and_no_other_does():
+    log, ids = boot(chip()), []
+    for _ in range(2):
+        ids.append(begin(log))
+        epochs(log, 40)
+        log.close()
+    assert log.mark_synced(ids[0], log.digest(ids[0])[1])
+    night = begin(log)
+    wear(log, 5000)
+    log.close()
+    assert log.nights() == [ids[1], night] and log.stats["lost"] == 0
+    assert log.entry(ids[1])[2] == 40
+
+
+def lived_on_a_full_flash(fine, bad=0):
+    """[unsynced nights lost, sectors erased] by 30 epochs, each of which is read back."""
+    log = boot(chip(), fine)
+    while not log.stats["lost"]:
+        begin(log)
+        epochs(log, 3)
+        log.close()
+    for oldest in log.nights()[:bad]:
+        log.ring.owner[log.ring.find(oldest, 0)] = 0xFFFF  # a sector that went bad
+    log.ring.drop(log.nights()[0])
+    log.ring.drop(log.nights()[0])  # room for the night, and for a sector of raw samples
+    night, at = begin(log), 0
+    for index in range(30):
+        at = wear(log, 250, index, at)
+        epochs(log, 1)
+    log.close()
+    told = []
+    log.walk(night, lambda frame, _: told.append(frame[2]) if frame[0] == wire.EPOCH else 0)
+    assert told == list(range(30)) and log.stats["faults"] == 0
+    return log.stats["lost"], log.stats["erases"]
+
+
+def test_on_a_flash_full_of_nights_nobody_fetched_the_open_one_keeps_its_own_sectors():
+    for bad in (0, 1):
+        lost, erases = lived_on_a_full_flash(wire.RAW_OFF, bad)
+        lost_too, more = lived_on_a_full_flash(wire.RAW_FINE, bad)
+        assert 1 < lost_too <= lost  # no night went for raw samples
+        assert more <= erases + 8, (erases, more)  # no sector goes to and fro
+
+
+def test_a_heart_kits_log_leaves_them_alone_and_gives_them_up_first():
+    flash = chip()
+    log = boot(flash)
+    night = begin(log)
+    wear(log, 5000)
+    log.close()
+    log = NightLog(Sectors(flash))
+    assert log.nights() == [night] and log.newest == night
+    second = log.open_night()
+    for i in range(70):
+        assert log.append(wire.EPOCH, payload(i), 51)
+        log.prepare()
+    assert log.nights() == [night, second] and log.stats["lost"] == 0
+
+
+def test_an_evening_spares_the_night_its_erases():
+    flash = chip()
+    log, at = boot(flash), 0
+    for _ in range(4):
+        log.prepare()
+    night = begin(log)
+    before = flash.erases
+    for index in range(10):
+        at = wear(log, 100, index, at)
+        epochs(log, 1)
+    log.close()
+    assert sum(n for _, _, n in back(log, night)) == at
+    assert flash.erases == before, flash.erases - before
