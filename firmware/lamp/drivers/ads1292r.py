@@ -56,8 +56,6 @@ class Ads1292r:
         self._in = self._out = 0
         self._full = False  # until all of it was read: one break, not one a sample
         self._due = time.ticks_ms()  # when the next sample is expected
-        self._late = _PERIOD_MS  # the least lateness of late
-        self._count = 0
         self._missing = 0  # before the next sample
         self._next = 0  # marks of the next sample
         self.marks = self.lost = self.faults = self.errno = self.led = self.temp_c = 0
@@ -93,7 +91,8 @@ class Ads1292r:
             self._fault()
             return 0
         out = self._out
-        while out != self._in and n < len(buf):
+        ready = (self._in - out) % _RING - 1  # the newest waits for the one after it
+        while n < ready and n < len(buf):
             if self._lost[out] or self._mark[out] != self.marks:
                 if n:
                     break
@@ -103,7 +102,7 @@ class Ads1292r:
             n += 1
             out = (out + 1) % _RING
         self._out = out
-        if out == self._in:
+        if n >= ready:
             self._full = False
         return n
 
@@ -124,16 +123,17 @@ class Ads1292r:
         late = time.ticks_diff(now, self._due)
         if self._next & wire.M_LOST:  # the first of all
             late = 0
-        if late >= _PERIOD_MS:
-            self._missing = min(255, self._missing + late // _PERIOD_MS)
-            late %= _PERIOD_MS
-        self._late = min(self._late, late)
-        self._due = time.ticks_add(now, _PERIOD_MS - late)
-        self._count += 1
-        if self._count == _RING or late < 0:  # the two clocks run apart: follow the earliest
-            self._due = time.ticks_add(self._due, self._late)
-            self._late = _PERIOD_MS
-            self._count = 0
+        gone = (late + 1) // _PERIOD_MS  # rather one too many, which the next sample will tell
+        if gone > 0:
+            self._missing = min(255, self._missing + gone)
+            late -= gone * _PERIOD_MS
+        elif late < _EARLY_MS and self._lost[self._in - 1]:
+            self._lost[self._in - 1] -= 1
+            late = 0
+        due = _PERIOD_MS - late
+        if late < 0 or not self._in & 3:  # two clocks, up to 3 % apart: follow, slowly if later
+            due += min(1, late)
+        self._due = time.ticks_add(now, due)
         following = (self._in + 1) % _RING
         if frame[0] & 0xF0 != _STATUS or frame[2] or frame[1] & 0x1F or late < _EARLY_MS:
             self._missing = min(255, self._missing + 1)
@@ -178,8 +178,7 @@ class Ads1292r:
                 return False
         self._send(_START)
         self._send(_RDATAC)
-        self._in = self._out = self._missing = self._count = 0
-        self._late = _PERIOD_MS
+        self._in = self._out = self._missing = 0
         self._next = wire.M_LOST
         self._due = time.ticks_add(time.ticks_ms(), _PERIOD_MS)
         self._up = True
