@@ -2,7 +2,7 @@
 
 from lamp import wire
 from lamp.nightlog import NightLog
-from rawtape import back, begin, boot, chip, epochs, payload, wear
+from rawtape import SECTORS, back, begin, boot, chip, epochs, payload, wear
 from sim.flash import Sectors
 
 
@@ -92,11 +92,31 @@ def test_a_heart_kits_log_leaves_them_alone_and_gives_them_up_first():
     assert log.nights() == [night, second] and log.stats["lost"] == 0
 
 
+def idle(log, seconds):
+    """A lamp that records nothing calls `prepare` ten times a second."""
+    for _ in range(int(seconds * 10)):
+        log.prepare()
+
+
+def test_an_idle_lamp_erases_a_sector_in_three_seconds_and_none_in_a_boots_first_half_minute():
+    flash = chip()
+    for _ in range(3):
+        log = boot(flash)
+        idle(log, 29)
+    assert flash.erases == 0
+    idle(log, 31)
+    assert 8 <= flash.erases <= 11
+    idle(log, 60)
+    assert flash.erases == SECTORS
+    log = boot(flash, wire.RAW_OFF)
+    idle(log, 90)
+    assert flash.erases == SECTORS
+
+
 def test_an_evening_spares_the_night_its_erases():
     flash = chip()
     log, at = boot(flash), 0
-    for _ in range(4):
-        log.prepare()
+    idle(log, 30 + 16 * 3.2)
     night = begin(log)
     before = flash.erases
     for index in range(10):
