@@ -98,12 +98,16 @@ class RawLog(NightLog):
         return ring.erase_ahead()
 
     def _clear(self):
-        """Erase a sector that nobody owns; True if there was one."""
+        """Erase a sector that nobody owns; True if there was one. A deleted newest night's stay:
+        they say which number was the last."""
         self._idle = _EVERY
         ring = self.ring
         here, spare = ring.here, ring.spare
         for sector in range(ring.flash.sectors):
             if not ring.owner[sector] and sector != spare:
+                head = ring.header(sector)
+                if head and head[2] == ring.newest:
+                    continue
                 ring.here, ring.spare = sector - 1, -1
                 if ring.erase_ahead():
                     ring.owner[ring.spare] = _CLEAN

@@ -113,6 +113,18 @@ def test_an_idle_lamp_erases_a_sector_in_three_seconds_and_none_in_a_boots_first
     assert flash.erases == SECTORS
 
 
+def test_the_number_of_a_night_that_was_deleted_is_not_given_again():
+    flash = chip()
+    log = boot(flash)
+    for _ in range(3):
+        night = begin(log)
+        epochs(log, 3)
+        log.close()
+    assert log.delete(night, log.digest(night)[1])
+    idle(log, 120)
+    assert boot(flash).open_night() == night + 1
+
+
 def test_an_evening_spares_the_night_its_erases():
     flash = chip()
     log, at = boot(flash), 0
