@@ -1,7 +1,9 @@
 """Raw samples take what room the nights leave, and give way to any night."""
 
+from fakes import Ram
 from lamp import wire
 from lamp.nightlog import NightLog
+from lamp.rawlog import RawLog
 from rawtape import SECTORS, back, begin, boot, chip, epochs, payload, wear
 from sim.flash import Sectors
 
@@ -45,6 +47,36 @@ def test_a_night_that_a_host_holds_makes_room_for_raw_samples_and_no_other_does(
     log.close()
     assert log.nights() == [ids[1], night] and log.stats["lost"] == 0
     assert log.entry(ids[1])[2] == 40
+
+
+def test_for_more_than_most_of_the_flash_no_night_that_a_host_holds_goes():
+    for held, left in ((298, 0), (300, 1)):
+        log = RawLog(Wide(), wire.RAW_FINE)
+        night = begin(log)
+        log.close()
+        assert log.mark_synced(night, log.digest(night)[1])
+        begin(log)
+        for sector in range(384):
+            if not log.ring.owner[sector]:
+                log.ring.owner[sector] = 2 | (wire.RAW if sector < held + 2 else 0)
+        log.ring.spare = -1
+        log.spare_one()
+        assert (night in log.nights()) == left, held
+
+
+class Wide(Ram):
+    """384 sectors, of which the first are real."""
+
+    sectors = 384
+
+    def read(self, sector, offset, buf):
+        Ram.read(self, sector % 4, offset, buf)
+
+    def program(self, sector, offset, data):
+        Ram.program(self, sector % 4, offset, data)
+
+    def erase(self, sector):
+        Ram.erase(self, sector % 4)
 
 
 def lived_on_a_full_flash(fine, bad=0):

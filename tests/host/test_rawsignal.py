@@ -5,6 +5,7 @@ import struct
 import sys
 from array import array
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -130,3 +131,34 @@ def test_a_converter_with_a_clock_of_its_own_is_found_out():
     assert rawsignal.rate_hz(runs(125)) == 125
     assert rawsignal.rate_hz(runs(125.4)) == pytest.approx(125.4, abs=0.02)
     assert rawsignal.rate_hz(runs(250)) == rawsignal.rate_hz(runs(0.0)) == 125
+
+
+def night_of(*starts_s, length_s):
+    """A night with a stretch at each of `starts_s`, each of which began with the next epoch."""
+    return SimpleNamespace(
+        boots=[SimpleNamespace(epoch=i) for i in range(len(starts_s))],
+        starts_s=[(at, True) for at in starts_s],
+        length_s=length_s,
+        seconds=[],
+        bands=[],
+    )
+
+
+def test_each_stretch_lies_where_its_boot_was():
+    runs = [rawsignal.Run(k, 10, 5, np.full(50, 1 + k + (1 << 18), np.int32)) for k in (0, 1)]
+    values, there, _ = rawsignal.placed(rawsignal.Raw(runs), night_of(0, 40, length_s=60))
+    assert there[10:60].all() and there[5010:5060].all() and there.sum() == 100
+    assert (values[10:60] == 32).all() and (values[5010:5060] == 64).all()
+
+
+def test_a_movement_is_not_in_the_spectrogram():
+    night = night_of(0, length_s=60)
+    still = np.random.default_rng(3).normal(1 << 18, 20, 7500).astype(np.int32)
+    moved = still.copy()
+    moved[4000:4010] += 2000  # 3 mV
+    one, two = (
+        rawsignal.spectrogram(night, rawsignal.Raw([rawsignal.Run(0, 0, 5, x)]))[0]
+        for x in (still, moved)
+    )
+    assert one.mean() > 0 and np.abs(two / one - 1).max() < 0.5
+    assert two.mean() == pytest.approx(one.mean(), rel=0.05)
