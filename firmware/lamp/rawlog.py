@@ -55,7 +55,7 @@ class RawLog(NightLog):
             pen.settle()
         done = NightLog.append(self, kind, payload, n)
         if pen and (kind == wire.NIGHT or kind == wire.BOOT):
-            pen.begin(self.open_id, self.next_epoch)
+            pen.begin(self.open_id)
         return done
 
     def keep(self, index, buf, n, marks, lost):

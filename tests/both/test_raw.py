@@ -33,9 +33,10 @@ def test_lost_samples_and_a_loose_electrode_leave_their_room():
     wear(log, 50, 0, 107, 0, 7)
     wear(log, 25, 0, 157, wire.M_LEADOFF)
     wear(log, 40, 0, 182)
-    wear(log, 10, 2, 7500, wire.M_FAULT)
+    log.keep(1, BUF, 0, wire.M_FAULT, 0)  # a front end that is set up anew
+    wear(log, 10, 2, 6900, wire.M_FAULT, 6678)
     log.close()
-    assert back(log, night) == [(0, 0, 100), (0, 107, 50), (0, 182, 40), (2, 7500, 10)]
+    assert back(log, night) == [(0, 0, 100), (0, 107, 50), (0, 182, 40), (2, 6900, 10)]
 
 
 def test_off_is_off():
@@ -106,6 +107,32 @@ def test_the_hash_is_that_of_the_bytes_and_once_held_they_are_gone():
     assert not log.entry(raw) and not log.entry(night)[3]
     log = boot(flash)
     assert not log.entry(raw) and log.nights() == [night]
+
+
+def test_each_night_has_a_hash_of_its_own():
+    log = boot(chip())
+    for samples in (800, 1100, 1100):
+        begin(log)
+        wear(log, samples)
+        log.close()
+    for night in (1, 2, 3, 1):
+        data = bytes_of(log, night)
+        assert log.digest(night | wire.RAW) == (len(data), hashlib.sha256(data).digest())
+
+
+def test_what_gives_way_under_a_reader_reads_as_gone():
+    log = boot(chip())
+    night = begin(log)
+    wear(log, 3000)
+    log.close()
+    whole = bytes_of(log, night)
+    buf, raw = bytearray(64), night | wire.RAW
+    log.read(raw, 100, buf, None)
+    gone = log.ring.find(raw, log.ring.header(log._raw_sector)[3])
+    log.ring.owner[gone] = 0
+    assert log.read(raw, 164, buf, None) == 64 and bytes(buf) == bytes([255] * 64)
+    assert log.entry(raw)[1] == len(whole) - SIZE  # it looks anew
+    assert log.digest(raw)[1] == hashlib.sha256(whole[SIZE:]).digest()
 
 
 def test_the_night_takes_its_raw_samples_along():
