@@ -237,7 +237,6 @@ class Eeg:
         self._s = array("i", [0] * 5)
         self._good = 0  # segments of this epoch
         self._flags = 0
-        self._off = 0  # the electrodes were, at some time in the epoch
         self._worn = False
         self._break(0)
 
@@ -250,7 +249,6 @@ class Eeg:
         if lost or marks & (M_LOST | M_FAULT | M_LEADOFF):
             self._break(F_FAULT if marks & M_FAULT else F_LOST if lost or marks & M_LOST else 0)
         if marks & M_LEADOFF:
-            self._off += n
             return
         s = self._s
         i = 0
@@ -301,4 +299,4 @@ class Eeg:
         """Begin the next epoch; a segment may lie across both."""
         for k in range(2 * EEG_BANDS):
             self._sums[k] = 0
-        self._good = self._flags = self._off = 0
+        self._good = self._flags = 0

@@ -11,7 +11,6 @@ from . import rice, wire
 from .compat import const
 from .ring import HEADER_SIZE, RAW, seal
 
-_EPOCH = const(3750)  # samples
 _LEAST = const(64)  # bytes of a sector that are worth a frame
 _HEAD = const(6)  # of a RAW_MORE: type, length, RAW_MORE_LAYOUT
 _FIRST = const(11)  # RAW_FIRST_LAYOUT
@@ -37,10 +36,10 @@ class Pen:
         self._offset = 0
         self._joined = False  # the next sample follows the one before it
         self._n = self._end = 0  # samples in the frame, and the byte at which it is full
-        self._at = self._began = 0  # number of the next sample in this stretch; its first epoch
+        self._at = 0  # number of the next sample in this stretch
 
-    def begin(self, night, epoch):
-        """A stretch of the night begins, with this epoch."""
+    def begin(self, night):
+        """A stretch of the night begins."""
         self.settle()
         if night != self._night:
             self._night = night
@@ -48,7 +47,7 @@ class Pen:
             self._ordinal = head[3] + 1 if head else 0
             self._sector = -1
         self._joined = False
-        self._at, self._began = 0, epoch
+        self._at = 0
 
     def keep(self, index, buf, n, marks, lost):
         """Keep `n` samples of epoch `index`; `marks` and `lost` as a sensor gives them."""
@@ -56,8 +55,6 @@ class Pen:
             self.settle()
             self._joined = False
             self._at += lost
-            if marks & (wire.M_LOST | wire.M_FAULT):  # for how long, nobody counted
-                self._at = max(self._at, (index - self._began) * _EPOCH)
         i = 0
         while i < n:
             j = n  # where an electrode is off, or no room is left
@@ -88,6 +85,8 @@ class Pen:
             ring = self._log.ring
             if ring.spare < 0:
                 self._log.spare_one()
+                if ring.spare < 0:
+                    return False
             self._sector = ring.take(self._night | RAW, self._ordinal, 0, index, 0)
             if self._sector < 0:
                 return False
@@ -105,12 +104,15 @@ class Pen:
         return self._joined
 
     def _put(self, kind, n):
-        """Write the frame with `n` bytes of payload; a sector that does not take it is left."""
-        frame = self._frame
+        """Write the frame with `n` bytes of payload; a sector that does not take it is left, and
+        one that a night took meanwhile."""
+        frame, ring = self._frame, self._log.ring
+        night = self._night | RAW
         frame[0], frame[1] = kind, n
-        seal(frame, 2 + n, self._night | RAW)
+        seal(frame, 2 + n, night)
         n += wire.FRAME_OVERHEAD
-        if not self._log.ring.put(self._sector, self._offset, frame, n):
+        at = self._sector
+        if not (ring.owns(night, at) and ring.put(at, self._offset, frame, n)):
             self._joined = False
             self._sector = -1
         self._offset += n

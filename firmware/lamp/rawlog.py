@@ -3,8 +3,9 @@
 The raw samples of night n are the bytes of `n | RAW`: its sectors as they lie on flash, from the
 first that is left, 4096 bytes each; one that is gone reads as FF. So any byte is found at once,
 and what a torn or rotten one means is the host's affair. Only those of a night that is over are
-handed out, and once a host holds them they are gone from here. While no night is recorded a few
-sectors are erased each half minute: the front end has no FIFO, so an erase costs samples.
+handed out, and once a host holds them they are gone from here. While no night is recorded a sector
+is erased every three seconds, for the front end has no FIFO, so an erase costs samples. Not in a
+boot's first half minute, so that a loop of crashes takes no wear.
 """
 
 import hashlib
@@ -18,8 +19,11 @@ _SYNCED = const(0x8000)
 _RAW = const(0x4000)
 _ID = const(0x3FFF)
 _OWNER = const(0x7FFF)
+_BAD = const(0xFFFF)
 _PAGE = const(256)
-_AT_ONCE = const(8)  # sectors of a step of hashing, 50 ms; of erasing, 360 ms
+_AT_ONCE = const(8)  # sectors of a step of hashing, 50 ms
+_FIRST = const(-300)  # calls of `prepare`, ten a second, before the first erase
+_EVERY = const(-32)  # and from one to the next
 _MOST = const(300)  # of 384: for more of them no night that a host holds gives way
 
 
@@ -29,6 +33,7 @@ class RawLog(NightLog):
     def __init__(self, flash, fine):
         NightLog.__init__(self, flash)
         self.pen = None
+        self._idle = _FIRST
         if fine:
             from .raw import Pen
 
@@ -50,7 +55,7 @@ class RawLog(NightLog):
             pen.settle()
         done = NightLog.append(self, kind, payload, n)
         if pen and (kind == wire.NIGHT or kind == wire.BOOT):
-            pen.begin(self.open_id, self.next_epoch)
+            pen.begin(self.open_id)
         return done
 
     def keep(self, index, buf, n, marks, lost):
@@ -59,14 +64,16 @@ class RawLog(NightLog):
 
     def prepare(self):
         """As NightLog's; with raw samples, sectors are needed sooner."""
-        if self.pen and not self.open_id:
-            self._clear()
-        if self.pen and self.open_id and not self._claim:
-            return self.spare_one()
-        return NightLog.prepare(self)
+        if not self.pen:
+            return NightLog.prepare(self)
+        if self.open_id:
+            return not self._claim and self.spare_one()
+        self._idle += 1
+        return not self._idle and self._clear()
 
     def spare_one(self):
-        """Have a spare sector: one that was erased in the evening, else erase; True if it did."""
+        """Have a spare sector for raw samples: one that was erased in the evening, else erase;
+        True if it did. No night that nobody fetched goes for them, nor what the pen writes in."""
         ring = self.ring
         if ring.spare >= 0:
             return False
@@ -80,24 +87,33 @@ class RawLog(NightLog):
             if not o:
                 free = 1
             elif o & _RAW:
-                held += 1
+                held += o != _BAD
             elif o & _SYNCED:
                 synced = 1
-        if synced and not free and held < _MOST:
-            ring.give_way()
+        if not free:
+            if synced and held < _MOST:
+                ring.give_way()
+            elif held < 2:
+                return False
         return ring.erase_ahead()
 
     def _clear(self):
-        """Erase some of the sectors that nobody owns."""
-        ring, left = self.ring, _AT_ONCE
+        """Erase a sector that nobody owns; True if there was one. A deleted newest night's stay:
+        they say which number was the last."""
+        self._idle = _EVERY
+        ring = self.ring
         here, spare = ring.here, ring.spare
         for sector in range(ring.flash.sectors):
-            if left and not ring.owner[sector] and sector != spare:
+            if not ring.owner[sector] and sector != spare:
+                head = ring.header(sector)
+                if head and head[2] == ring.newest:
+                    continue
                 ring.here, ring.spare = sector - 1, -1
                 if ring.erase_ahead():
                     ring.owner[ring.spare] = _CLEAN
-                left -= 1
-        ring.here, ring.spare = here, spare
+                ring.here, ring.spare = here, spare
+                return True
+        return False
 
     # --- what a host may ask for ----------------------------------------------------------------
 

@@ -6,8 +6,8 @@ a sample is overwritten after 8 ms. Inputs by CH2SET: electrodes, shorted (noise
 Lead-off while the finger (here: the head) is off, if LOFF_SENS and the comparators ask for it.
 Facts: TI SBAS502. `eeg.bin` comes from the host: int16, little-endian, 125 a second from world
 time 0 on, in 1/16 uV; without it there is noise. Made up: an offset of the electrodes that drifts,
-noise of the chip of 0.5 uV rms. Not modelled: channel 1, respiration, rates that are no whole ms,
-motion.
+noise of the chip of 0.5 uV rms. A sample takes `front_us` of the world, by a clock of the chip's
+own, and up to 1 ms until its edge is heard. Not modelled: channel 1, respiration, motion.
 
 DRDY's interrupt is soft, as on the ESP32: while the chip is blocked (a flash erase, a collection)
 the edges pass and queue up to eight, and the handler runs for each of them afterwards, on the
@@ -77,10 +77,11 @@ class Ads1292r:
 
     def start(self):
         self.running = True
-        self._period_ms = max(1, _PERIOD_MS >> (self.regs[1] & 7))
+        self._period_us = max(1000, world.front_us >> (self.regs[1] & 7))
         if "slow_front" in world.defects:  # another clock than the 512 kHz of its own
-            self._period_ms = self._period_ms * 5 >> 2
-        self.due_ms = world.now_ms + self._period_ms
+            self._period_us = self._period_us * 5 >> 2
+        self._ms, self._us = world.now_ms, self._noise % 1000  # when the next sample is there
+        self._pass(1)
         self._fetched = True
         world.ticker = self
 
@@ -90,18 +91,23 @@ class Ads1292r:
 
     def tick(self):
         """Samples fell due; of those for which the chip was blocked only the last is left."""
-        passed = (world.now_ms - self.due_ms) // self._period_ms
-        self.lost += passed
-        self.due_ms += passed * self._period_ms
-        self.lost += not self._fetched
+        passed = max(0, ((world.now_ms - self._ms) * 1000 - self._us) // self._period_us)
+        self._pass(passed)
+        self.lost += passed + (not self._fetched)
         self._fetched = False
-        self._convert(self.due_ms // _PERIOD_MS)
-        self.due_ms += self._period_ms
+        self._convert(self._ms // _PERIOD_MS)
+        self._pass(1)
         if self.handler and not self._still():
             self.handler(None)
             while passed and passed < _QUEUE:  # those that queued; most find nothing new
                 passed -= 1
                 self.handler(None)
+
+    def _pass(self, samples):
+        us = self._us + samples * self._period_us
+        self._ms += us // 1000
+        self._us = us % 1000
+        self.due_ms = self._ms + (self._us + self._noise % 1000) // 1000
 
     def _still(self):
         return self._stuck or "stuck_drdy" in world.defects

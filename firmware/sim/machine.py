@@ -2,8 +2,8 @@
 
 One MAX30102 hangs on the bus (or, in a world with EEG, an ADS1292R on SPI), a button, the
 sensor's interrupt, the supply divider and the lamp's gate on the pins of the reference board. A
-name the chip's own module lacks is missing here too. Not modelled: analogue noise, pin drive
-strength, sleep modes.
+name the chip's own module lacks is missing here too. Not modelled: pin drive strength,
+sleep modes.
 """
 
 import time
@@ -239,23 +239,32 @@ class PWM:
 
 class ADC:
     """The supply divider, 100 k over 47 k: 5.0 V of USB. In an EEG kit 3.1 V come from the cell's
-    3.3 V when USB is out, and 1 M from there to the pin tells of torn wires. It ends at 3.1 V."""
+    3.3 V when USB is out, and 1 M from there to the pin tells of torn wires. It ends at 3.1 V.
+    Made up: noise of 12 mV, and one answer in 128 that is 150 mV too high or too low."""
 
     ATTN_0DB, ATTN_2_5DB, ATTN_6DB, ATTN_11DB = 0, 1, 2, 3
     WIDTH_9BIT, WIDTH_10BIT, WIDTH_11BIT, WIDTH_12BIT = 9, 10, 11, 12
 
     def __init__(self, pin, *, atten=0):
         self._pin = pin._id
+        self._noise = world.seed & 0xFFFF | 1
 
     def read_uv(self):
+        self._noise = self._noise * 1103 + 12345 & 0x7FFFF
+        mv = self._mv() + (self._noise >> 8) % 25 - 12
+        if self._noise >> 12 == 77:
+            mv += 150 if self._noise & 0x800 else -150
+        return max(0, min(3100, mv)) * 1000
+
+    def _mv(self):
         supply_mv = 5000 if world.usb else 3100
         if self._pin != _SUPPLY:
             return 0
         if world.eeg:
-            return min(3100, self._kit_mv(supply_mv)) * 1000
+            return self._kit_mv(supply_mv)
         if "dead_lamp" not in world.defects:
             supply_mv -= _SAG_MV * max(0, world.duty) // 65535
-        return supply_mv * 47 // 147 * 1000
+        return supply_mv * 47 // 147
 
     def _kit_mv(self, supply_mv):
         torn = world.defects

@@ -72,6 +72,7 @@ alive = True
 sensor = 0x15  # part number of the sensor on the bus; 0: none
 defects = ()  # what is wrong with how it was built, see DEFECTS
 eeg = False  # an ADS1292R on SPI and electrodes on the head
+front_us = 8000  # of a sample of it, by its own clock
 gc_us = 0  # charged for each garbage collection
 ticks_ms = 0  # the chip's count at power-up
 work = ()  # [every ms, us] charged for computing
@@ -105,7 +106,7 @@ _due_ms = 0
 def load(path):
     """Read WORLD; world time goes on where `state.json` of the last boot left it."""
     global folder, seed, outside, realtime, fast_until_ms, now_ms, boot_ms, boots, cause
-    global sensor, eeg, gc_us, ticks_ms, defects, rtc_s, work, boot_us, steady, watch
+    global sensor, eeg, front_us, gc_us, ticks_ms, defects, rtc_s, work, boot_us, steady, watch
     global _events, _next, _stop_ms
     folder = path
     with open(path + "/world.json") as file:
@@ -119,6 +120,7 @@ def load(path):
             raise ValueError("unknown defect: %s" % defect)
     sensor = spec.get("sensor", 0x11 if "max30100" in defects else sensor)
     eeg = bool(spec.get("eeg"))
+    front_us = spec.get("front_us", front_us)
     gc_us = spec.get("gc_us", gc_us)
     ticks_ms = spec.get("ticks_ms", ticks_ms)
     work = spec.get("work", work)

@@ -13,7 +13,7 @@ from lamp import wire
 
 from .nights import Night, frames
 
-RATE_HZ = 125
+RATE_HZ, RATE_OFF = 125, 0.05  # no front end that records is further off
 MIDDLE = 1 << 23  # of the converter's offset binary
 COUNT_UV = 2.42e6 / 6 / (2**23 - 1)  # of the converter: 2.42 V reference, gain 6
 HEAD = 18  # bytes of a sector's header (firmware/lamp/ring.py)
@@ -25,6 +25,7 @@ TAPS = 12
 FIRST = (1200, -350, 150, -900, 0, -750, -150, -330, -200, -100, -150, 0)
 ESCAPE = 24
 LIMIT = 2047
+AT_ONCE = 1024  # runs that are decoded side by side
 MOST = 1048575
 
 
@@ -71,21 +72,42 @@ def decode(data: bytes, night: int) -> Raw:
         due = None
         for frame in whole:
             if frame.kind == wire.RAW_FIRST:
-                heads.append(struct.unpack(wire.RAW_FIRST_LAYOUT, frame.payload))
-                parts.append([])
-                due = heads[-1][1] + 1
+                head = _first(frame.payload)
+                due = head and head[1] + 1
+                if head:
+                    heads.append(head)
+                    parts.append([])
                 continue
             if frame.kind != wire.RAW_MORE or due is None:
                 continue
-            number, n = struct.unpack_from(wire.RAW_MORE_LAYOUT, frame.payload)
+            number, n = _more(frame.payload)
             if number != due & 0xFFFF:  # the one before it is torn, and with it the filter
                 due = None
                 continue
             parts[-1].append((frame.payload[4:], n))
             due += n
-    values = unpacked([head[3] for head in heads], parts)
+    firsts = [head[3] for head in heads]
+    values: list[np.ndarray] = []
+    for lane in range(0, len(heads), AT_ONCE):  # a night has some hundreds; memory is their square
+        values += unpacked(firsts[lane : lane + AT_ONCE], parts[lane : lane + AT_ONCE])
     runs = [Run(epoch, first, cut, v) for (epoch, first, cut, _), v in zip(heads, values)]
     return Raw(runs, lost)
+
+
+def _first(payload: bytes) -> tuple[int, int, int, int] | None:
+    """What a RAW_FIRST says, if a lamp can have written it: a good CRC proves no good will."""
+    if len(payload) != struct.calcsize(wire.RAW_FIRST_LAYOUT):
+        return None
+    epoch, number, cut, sample = struct.unpack(wire.RAW_FIRST_LAYOUT, payload)
+    return (epoch, number, cut, sample) if cut <= 8 and sample << cut < 1 << 24 else None
+
+
+def _more(payload: bytes) -> tuple[int, int]:
+    """(number of the first, how many) of a RAW_MORE; (-1, 0) if it has not a bit for each."""
+    if len(payload) < struct.calcsize(wire.RAW_MORE_LAYOUT):
+        return -1, 0
+    number, n = struct.unpack_from(wire.RAW_MORE_LAYOUT, payload)
+    return (number, n) if 0 < n <= 8 * (len(payload) - 4) else (-1, 0)
 
 
 def unpacked(firsts: list[int], parts: list[list[tuple[bytes, int]]]) -> list[np.ndarray]:
@@ -140,7 +162,7 @@ class _Lanes:
     def step(self, t: int, live: int) -> np.ndarray:
         """The next sample of the first `live` runs."""
         at = self.at[:live]
-        w = self.words[at >> 3] << (at & 7).astype(np.uint64)
+        w = self.words[np.minimum(at >> 3, len(self.words) - 1)] << (at & 7).astype(np.uint64)
         mean = self.mean[:live]
         k = np.maximum(np.frexp((mean >> 6).astype(float))[1] - 1, 0)
         top = ~(w >> np.uint64(32)) & np.uint64(0xFFFFFFFF)
@@ -193,10 +215,11 @@ def rate_hz(runs: list[Run]) -> float:
     epoch = np.array([run.epoch for run in began], float)
     number = np.array([run.first for run in began], float)
     off = number / RATE_HZ - (epoch - epoch[:1]) * wire.EPOCH_S
-    if len(began) < 3 or np.ptp(off) <= wire.EPOCH_S + 1:
+    if len(began) < 3 or not np.ptp(number) or np.ptp(off) <= wire.EPOCH_S + 1:
         return float(RATE_HZ)
     slope = np.polyfit(number, (epoch - epoch[0]) * wire.EPOCH_S, 1)[0]
-    return float(1 / slope)
+    found = 1 / float(slope) if slope else 0.0
+    return found if abs(found / RATE_HZ - 1) < RATE_OFF else float(RATE_HZ)
 
 
 def of(night: Night) -> Raw:

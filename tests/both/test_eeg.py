@@ -75,6 +75,20 @@ def test_an_electrode_that_is_off_a_still_input_and_a_railed_one_are_not_worn():
     assert not epoch.flags & wire.F_WORN and not any(epoch.eeg)
 
 
+def test_seven_good_segments_are_a_head_and_six_are_none():
+    for samples, worn in ((896, False), (1024, True)):
+        assert bool(told(noise(samples, 60)).flags & wire.F_WORN) == worn
+
+
+def test_half_a_millivolt_up_or_down_spoils_a_segment():
+    for sign in (1, -1):
+        samples = noise(3750, 60)
+        for i in range(2000, 2010):
+            samples[i] += sign * COUNTS * 6 // 10
+        epoch = told(samples)
+        assert epoch.flags == wire.F_SATURATED | wire.F_WORN and 90 <= epoch.quality < 100
+
+
 def test_a_lost_sample_costs_the_segments_that_lie_over_it_and_no_more():
     whole = told(noise(3750, 60))
     torn = told(noise(3750, 60), marks=wire.M_LOST)

@@ -29,6 +29,16 @@ def test_a_unit_on_its_cell_may_record_and_one_on_usb_may_not():
     assert kit(True).usb_present()
 
 
+def test_no_noise_of_a_night_ends_it_and_usb_is_seen_at_once():
+    single = 0
+    for usb in (False, True):
+        power = kit(usb)
+        for _ in range(5000):
+            assert power.usb_present() == usb
+            single += power._adc.read_uv() // 1000 * 313 // 100 > 3700 if not usb else 0
+    assert single > 5  # of one answer alone that could be said
+
+
 def test_whichever_wire_of_the_divider_is_off_nothing_is_recorded():
     for wire in ("divider_in", "divider_out", "divider_ground"):
         for usb in (False, True):

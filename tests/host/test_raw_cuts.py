@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "both"))
-import test_raw as t
+import rawtape as t
 from lamp import wire
 from sim import flash as sim
 

@@ -1,9 +1,10 @@
 """ADS1292R front end: 125 EEG samples a second from channel 2, fetched one by one.
 
 The chip has no FIFO: a sample not fetched within 8 ms is overwritten. An interrupt on DRDY
-fetches it into a ring; what a flash erase or the radio kept it from fetching is counted by the
-clock and told as lost. Gain 6, so 48.08 nV a count; samples are given in offset binary, 24 bits.
-Registers and opcodes: TI SBAS502. Knows no product.
+fetches it into a ring; what a flash erase or the radio kept it from fetching, and what a chip that
+is set up anew does not give, is counted by the clock and told as lost. Gain 6, so 48.08 nV a
+count; samples are given in offset binary, 24 bits. Registers and opcodes: TI SBAS502. Knows no
+product.
 """
 
 import time
@@ -50,15 +51,13 @@ class Ads1292r:
         self._rst = rst
         self._frame = bytearray(9)
         self._one = bytearray(1)
-        self._ring = array("i", [0] * _RING)
-        self._lost = bytearray(_RING)  # samples missing before the one at that place
-        self._mark = bytearray(_RING)
+        self._ring = array("i", [0] * _RING)  # marks << 24 | sample
+        self._lost = array("H", [0] * _RING)  # samples missing before the one at that place
         self._in = self._out = 0
         self._full = False  # until all of it was read: one break, not one a sample
         self._due = time.ticks_ms()  # when the next sample is expected
-        self._late = _PERIOD_MS  # the least lateness of late
-        self._count = 0
         self._missing = 0  # before the next sample
+        self._bad = 0  # frames in a row
         self._next = 0  # marks of the next sample
         self.marks = self.lost = self.faults = self.errno = self.led = self.temp_c = 0
         self.part = -1
@@ -70,7 +69,7 @@ class Ads1292r:
     def wake(self):
         """Start sampling; a chip that does not answer is tried again by `read_into`."""
         self._awake = True
-        self._retry_at = time.ticks_ms()
+        self._due = self._retry_at = time.ticks_ms()  # from now on what is missing is lost
 
     def sleep(self):
         """Stop sampling."""
@@ -88,22 +87,23 @@ class Ads1292r:
             if time.ticks_diff(now, self._retry_at) >= 0:
                 self._set_up(_SETUP)
             return 0
-        sick = self._next & wire.M_FAULT and self._missing > _SICK
-        if sick or time.ticks_diff(now, self._due) > _SILENT_MS:
+        if self._bad > _SICK or time.ticks_diff(now, self._due) > _SILENT_MS:
             self._fault()
             return 0
         out = self._out
-        while out != self._in and n < len(buf):
-            if self._lost[out] or self._mark[out] != self.marks:
+        ready = (self._in - out) % _RING - 1  # the newest waits for the one after it
+        while n < ready and n < len(buf):
+            x = self._ring[out]
+            if self._lost[out] or x >> 24 != self.marks:
                 if n:
                     break
-                self.lost, self._lost[out] = self._lost[out], 0
-                self.marks, self._mark[out] = self._mark[out], 0
-            buf[n] = self._ring[out]
+                self.lost = self._lost[out]
+                self.marks = x >> 24
+            buf[n] = x & 0xFFFFFF
             n += 1
             out = (out + 1) % _RING
         self._out = out
-        if out == self._in:
+        if n >= ready:
             self._full = False
         return n
 
@@ -122,35 +122,37 @@ class Ads1292r:
         self._spi.readinto(frame)
         self._cs.value(1)
         late = time.ticks_diff(now, self._due)
-        if self._next & wire.M_LOST:  # the first of all
+        gone = (late + 1) // _PERIOD_MS  # rather one too many, which the next sample will tell
+        if gone > 0:
+            self._missing += gone
+            late -= gone * _PERIOD_MS
+        elif late < _EARLY_MS and self._lost[self._in - 1]:
+            self._lost[self._in - 1] -= 1
             late = 0
-        if late >= _PERIOD_MS:
-            self._missing = min(255, self._missing + late // _PERIOD_MS)
-            late %= _PERIOD_MS
-        self._late = min(self._late, late)
-        self._due = time.ticks_add(now, _PERIOD_MS - late)
-        self._count += 1
-        if self._count == _RING or late < 0:  # the two clocks run apart: follow the earliest
-            self._due = time.ticks_add(self._due, self._late)
-            self._late = _PERIOD_MS
-            self._count = 0
+        due = _PERIOD_MS - late
+        if late < 0 or not self._in & 3:  # two clocks, up to 3 % apart: follow, slowly if later
+            due += min(1, late)
+        self._due = time.ticks_add(now, due)
         following = (self._in + 1) % _RING
         if frame[0] & 0xF0 != _STATUS or frame[2] or frame[1] & 0x1F or late < _EARLY_MS:
-            self._missing = min(255, self._missing + 1)
-            self._next |= wire.M_FAULT
+            self._missing += 1
+            self._next = wire.M_FAULT
+            self._bad += 1
             self.faults += 1
         elif self._full or following == self._out:
             self._full = True
-            self._missing = min(255, self._missing + 1)
+            self._missing += 1
         else:
             at = self._in
-            # two's complement to offset binary
-            self._ring[at] = (frame[6] ^ 0x80) << 16 | frame[7] << 8 | frame[8]
             # LOFF_STAT is split over two bytes of the status word
-            off = (frame[0] << 1 | frame[1] >> 7) & _OFF
-            self._lost[at] = self._missing
-            self._mark[at] = self._next | (wire.M_LEADOFF if off else 0)
-            self._missing = self._next = 0
+            if (frame[0] << 1 | frame[1] >> 7) & _OFF:
+                self._next |= wire.M_LEADOFF
+            # two's complement to offset binary
+            x = (frame[6] ^ 0x80) << 16 | frame[7] << 8 | frame[8]
+            self._ring[at] = self._next << 24 | x
+            lost = self._lost[at] = min(self._missing, 65535)
+            self._missing -= lost
+            self._next = self._bad = 0
             self._in = following
 
     def _send(self, data):
@@ -178,10 +180,10 @@ class Ads1292r:
                 return False
         self._send(_START)
         self._send(_RDATAC)
-        self._in = self._out = self._missing = self._count = 0
-        self._late = _PERIOD_MS
-        self._next = wire.M_LOST
-        self._due = time.ticks_add(time.ticks_ms(), _PERIOD_MS)
+        now = time.ticks_ms()
+        self._missing += time.ticks_diff(now, self._due) // _PERIOD_MS
+        self._due = time.ticks_add(now, _PERIOD_MS)
+        self._bad = 0
         self._up = True
         return True
 
