@@ -121,7 +121,7 @@ def comes_home(folder):
     """What the lamp holds, fetched by a host that pairs with nobody."""
 
     async def visit():
-        async with link.connect(timeout_s=60) as line:
+        async with link.connect() as line:
             return await sync.sync(line, folder)
 
     return [result.path.read_bytes() for result in asyncio.run(visit())]
@@ -203,7 +203,7 @@ def test_safe_mode_is_reached_by_cable_and_by_radio_and_gives_its_nights_away(
             return await looked(line)
 
     async def by_radio():
-        async with link.connect(timeout_s=60) as line:
+        async with link.connect() as line:
             return await looked(line)
 
     events = ((0, "button", 5000),)
