@@ -34,7 +34,7 @@ hardware: setup ## KiCad, ngspice and OpenSCAD judge the hardware; installs them
 	@$(PY) hardware/judge.py
 
 test: setup check ## every test
-	@$(PY) -m pytest -n 4 --dist loadfile # most of a whole night is waiting
+	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder # most of a whole night is waiting
 
 bench: .venv/bench ## a table of the README: BENCH=name DATA=dir TRAIN=0|1
 	@DATA="$(DATA)" TRAIN="$(TRAIN)" $(PY) -m tests.bench $(BENCH)

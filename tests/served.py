@@ -64,7 +64,7 @@ class Served:
         self.home = self.url.split("/?")[0]
 
     def do(self, what):
-        return asyncio.run_coroutine_threadsafe(what, self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(what, self.loop).result(60)
 
     def stop(self):
         self.do(self.server.stop())

@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,8 @@ OWNER = {
 }
 
 
-def imports(file: Path) -> set[str]:
+@cache
+def imports(file: Path) -> frozenset[str]:
     """The modules a file imports, those of its own package by their short name."""
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
@@ -97,7 +99,7 @@ def imports(file: Path) -> set[str]:
                 found |= {alias.name for alias in node.names}
             else:
                 found.add((node.module or "").split(".")[0])
-    return found
+    return frozenset(found)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ class Air:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(5)
+        self.process.wait(30)
         if self.process.stdout:
             self.process.stdout.close()
 
@@ -58,7 +58,7 @@ class Hands:
     """What somebody does to the lamp, or to the air, while both run."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
         self.file = self.socket.makefile("rw", encoding="utf-8")
 
     def do(self, name: str, *args: Any) -> Any:

@@ -15,7 +15,7 @@ from .rom import Rom
 from .sim import Lamp, World
 from .uart import Uart
 
-BOOT_S = 20  # until it runs something or prompts: what is sent sooner is lost, as on the chip
+BOOT_S = 60  # until it runs something or prompts: what is sent sooner is lost, as on the chip
 
 
 def bare(folder: Path, stock: bool = False) -> None:

@@ -17,6 +17,7 @@ from . import stored
 from .pins import DIVIDER_X100, PINS, REFERENCE
 
 Run = Callable[[str], str]
+Told = Callable[[str, float], None]
 PART, OLD_PART = 0x15, 0x11
 RATE_HZ = 50
 LOW_LED, HIGH_LED = 0x0F, 0x1E  # 3 and 6 mA
@@ -125,9 +126,24 @@ def shine(run: Run, seconds: int) -> None:
     run(f"light({SHINE_UP_S}, {seconds})")
 
 
+class Found(list[Check]):
+    """The checks so far, `whole` of which there will be; `told` hears of the share."""
+
+    def __init__(self, whole: int, told: Told) -> None:
+        self.whole, self.told = whole, told
+
+    def add(self, check: Check) -> bool:
+        """Keep it; whether all is well. What is well needs no advice."""
+        self.told("wiring", len(self) / self.whole)
+        if check.ok:
+            check.advice = ""
+        self.append(check)
+        return bool(check.ok)
+
+
 def checks(
     run: Run,
-    told: Callable[[str, float], None] = lambda what, share: None,
+    told: Told = lambda what, share: None,
     ask: Callable[[str], None] | None = None,
 ) -> list[Check]:
     """Every check in the order of the build guide; the light goes up once, for three seconds.
@@ -137,15 +153,8 @@ def checks(
     """
     prepare(run)
     began, ticks = time.monotonic(), value(run, "time.ticks_ms()")
-    found: list[Check] = []
-
-    def add(check: Check) -> bool:
-        told("wiring", len(found) / COUNT)
-        if check.ok:
-            check.advice = ""
-        found.append(check)
-        return bool(check.ok)
-
+    found = Found(COUNT, told)
+    add = found.add
     add(_supply(run))
     if add(button(run)) and ask:
         ask(f"Press the lamp's button now ({PRESS_S} seconds).")

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from .bringup import (
     SHINE_UP_S,
     Check,
+    Found,
     Run,
+    Told,
     board_clock,
     button,
     nights_partition,
@@ -85,7 +87,7 @@ def frames(ms):
 
 def checks(
     run: Run,
-    told: Callable[[str, float], None] = lambda what, share: None,
+    told: Told = lambda what, share: None,
     ask: Callable[[str], None] | None = None,
 ) -> list[Check]:
     """Every check in the order of the build guide. Those that need the front end are left out when
@@ -93,15 +95,8 @@ def checks(
     prepare(run)
     run(PRELUDE)
     began, ticks = time.monotonic(), value(run, "time.ticks_ms()")
-    found: list[Check] = []
-
-    def add(check: Check) -> bool:
-        told("wiring", len(found) / COUNT)
-        if check.ok:
-            check.advice = ""
-        found.append(check)
-        return bool(check.ok)
-
+    found = Found(COUNT, told)
+    add = found.add
     add(_supply(run))
     if add(button(run)) and ask:
         ask("Press the unit's button now (8 seconds).")

@@ -20,6 +20,7 @@ from .line import Absent, LampError, Line, LinkLost, NotPaired
 
 NAME = "Dreamlamp"
 SCAN_S = 10.0
+BUSY_S = 60.0  # to hear a virtual lamp, which shares a busy computer with us
 TRIES = 5  # at a connection that somebody else may take first
 
 
@@ -59,7 +60,7 @@ def virtual() -> dict:
         return {"source": {"heart": "virtual"}}
 
 
-async def find(name: str | None = None, timeout_s: float = SCAN_S) -> BLEDevice:
+async def find(name: str | None = None) -> BLEDevice:
     """The first lamp heard (or the one called `name`, "3F2A" or "Dreamlamp 3F2A")."""
 
     def wanted(device, data) -> bool:
@@ -68,6 +69,7 @@ async def find(name: str | None = None, timeout_s: float = SCAN_S) -> BLEDevice:
             return False
         return name is None or heard.upper().endswith(name.upper())
 
+    timeout_s = BUSY_S if os.environ.get("DREAMLAMP_AIR") else SCAN_S
     try:
         device = await BleakScanner.find_device_by_filter(
             wanted, timeout=timeout_s, **backends()[0]
@@ -90,14 +92,12 @@ def _said(error: Exception) -> str:
 
 
 @contextlib.asynccontextmanager
-async def connect(
-    name: str | None = None, timeout_s: float = SCAN_S, pair: bool = False
-) -> "AsyncIterator[Link]":
+async def connect(name: str | None = None, pair: bool = False) -> "AsyncIterator[Link]":
     """`async with connect() as link:` - find, connect, subscribe; disconnect at the end.
 
     With `pair` a bond is made first, and an old one that the lamp does not know any more given up.
     """
-    link = Link(await find(name, timeout_s), pair)
+    link = Link(await find(name), pair)
     try:
         for left in reversed(range(2 if pair else TRIES)):
             try:
@@ -108,7 +108,7 @@ async def connect(
                     await forget(link)
                 if not left or not (pair or link.lost):
                     raise
-            link = Link(await find(name, timeout_s), pair)
+            link = Link(await find(name), pair)
         yield link
     except BleakError as error:
         if pair and not link.heard:
@@ -144,10 +144,10 @@ async def forget(link: "Link") -> None:
         await link.client.unpair()
 
 
-async def pair(name: str | None = None, timeout_s: float = SCAN_S) -> str:
+async def pair(name: str | None = None) -> str:
     """Pair with a lamp whose button was just held; its short name."""
     try:
-        async with connect(name, timeout_s, pair=True) as link:
+        async with connect(name, pair=True) as link:
             await link.request(wire.HELLO)
             return link.name
     except LampError as error:

@@ -34,7 +34,6 @@ from .uart import Uart
 HEAP_KB = {32: 96, 64: 192}  # free, once the radio is up
 TABLES = {32: 131 / 128, 64: 259 / 256}  # of the garbage collector, beside what it hands out
 CUT, RESET, BITTEN = 42, 43, 44  # exit statuses of start.py after which the chip starts again
-UNCAUGHT = 1
 CONSOLE_KEPT = 65536  # bytes of an unfinished line
 RESTARTS = 8  # in a row without a minute of world time between them: it is broken
 LEAD_S = 60  # world time at which the recording begins
@@ -337,7 +336,7 @@ class Lamp:
         status, starting = CUT, self.first
         while status in (CUT, RESET, BITTEN) and not self.stopping:
             self.starts += 1
-            self.process = process = subprocess.Popen(
+            process = subprocess.Popen(
                 starting,
                 stdin=subprocess.PIPE if self.uart else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -345,6 +344,7 @@ class Lamp:
                 start_new_session=self.uart is not None,  # whose Ctrl-C is the console's alone
             )
             self.stdin, self.hears, self.struck = process.stdin, False, False
+            self.process = process  # from now on a Ctrl-C reaches it
             if self.uart:
                 self.uart.lamp = self
             console = threading.Thread(target=self._listen, args=[process], daemon=True)
@@ -358,7 +358,8 @@ class Lamp:
                 self.released.wait()
                 self._was_reset("")
                 status = RESET
-            elif self.struck and status == UNCAUGHT:  # in the midst of a garbage collection
+            elif self.struck and not self.stopping and status not in (0, CUT, RESET, BITTEN):
+                # a Ctrl-C in the midst of a garbage collection, or of its end
                 self._was_reset("raw")
                 status = RESET
             if self.starts - self.fruitless > RESTARTS:

@@ -25,7 +25,6 @@ from .sync import Result, sync
 
 BEDTIME = (23, 0)  # clock time at which a recording begins, the evening before
 TRIES = 3
-BUSY_S = 40.0  # to hear a lamp that shares a busy computer with us
 FILLER = {"heart": "synthetic", "name": "made to fill the flash"}
 MARKER = ".dreamlamp-night"  # in a folder that may be cleared for the next night
 HELD_MS = 4000  # of the button: opens the lamp's window for pairing
@@ -121,12 +120,12 @@ def unpack(world: World, air: Air, loop: asyncio.Runner) -> None:
     world.open_to(air.lamp, realtime=True)
     with Lamp(world) as lamp:
         try:
-            loop.run(find(timeout_s=BUSY_S))  # a button that is down at boot means something else
+            loop.run(find())  # a button that is down at boot means something else
         except LampError as error:
             raise LampDied(f"{error}. The virtual lamp said: {lamp.last_words()}") from error
         air.hands().press(HELD_MS)
         time.sleep(HELD_MS / 1000)
-        loop.run(pair(timeout_s=BUSY_S))
+        loop.run(pair())
 
 
 class _Host:
@@ -144,7 +143,7 @@ class _Host:
         """Sync; come again if the link is lost."""
         for left in reversed(range(TRIES)):
             try:
-                async with connect(timeout_s=BUSY_S) as link:
+                async with connect() as link:
                     return await sync(link, self.nights, self._progress, self.now)
             except LinkLost:
                 if not left:

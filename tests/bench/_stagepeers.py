@@ -4,7 +4,7 @@ Clock only, and logistic regression on the heart features, each filtered by the 
 Markov chain, fitted on the same training nights as the lamp's model. The emission exponent is
 fixed a priori (TEMPER), the class weights balanced on the training nights. SleepECG's published
 three-class network (`wrn-gru-mesa`, 1971 nights, shipped in its wheel) runs on the same beats
-where the extra `peers` is installed; it looks 2.5 min ahead.
+with Keras on JAX; it looks 2.5 min ahead.
 """
 
 import contextlib

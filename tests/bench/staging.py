@@ -265,7 +265,7 @@ def run(data: Path, train_anew: bool) -> dict:
     if "sleepecg" in out.get("slpdb", {}).get("ways", {}):
         slpdb_peer = {"sleepecg_slpdb": out["slpdb"]["ways"]["sleepecg"]["kappa3"]}
     else:
-        print("SleepECG left out: no beats here, or it is missing (pip install -e '.[peers]')")
+        print("SleepECG left out: no beats here, or it is missing (pip install -e '.[bench]')")
         slpdb_peer = {}
     out["baselines"] = slpdb_peer | {
         new: ways[old]["kappa3"] for old, new in names.items() if old in ways

@@ -16,6 +16,7 @@ sys.path.insert(0, next(p for p in sys.path if p.endswith("firmware")) + "/sim")
 import time
 
 import machine
+import watched
 import world
 from lamp import wire
 from lamp.drivers.ads1292r import Ads1292r
@@ -272,13 +273,7 @@ def test_reading_allocates_nothing():
     driver = front()
     take(driver, 1000)
     time.sleep_ms(200)
-    gc.collect()
-    gc.disable()
-    before = gc.mem_alloc()
-    driver.read_into(BUF)
-    after = gc.mem_alloc()
-    gc.enable()
-    assert after == before
+    assert watched.allocated(driver.read_into, BUF) == 0
 
 
 def test_fetching_a_sample_allocates_nothing():

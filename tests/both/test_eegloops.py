@@ -1,7 +1,6 @@
 """Loops of EEG, alone and beside a heart, on bands made of integers so every build must agree."""
 
-import gc
-
+import watched
 from lamp import bothloops, eegloops, loops, mind, wire
 from lamp.compat import CPYTHON
 
@@ -25,13 +24,7 @@ def asleep(epoch, index, every=0, since=0, steps=STEPS, flags=0):
 
 
 def watch(detector, first, last, **how):
-    """Feed epochs; return [(epoch, event, lag_s)] and the epoch object as it was left."""
-    epoch, events = wire.Epoch(), []
-    for index in range(first, last):
-        event = detector.feed(asleep(epoch, index, **how))
-        if event:
-            events.append((index, event, epoch.lag_s))
-    return events, epoch
+    return watched.watch(asleep, detector, first, last, **how)
 
 
 def test_quiet_sleep_raises_nothing():
@@ -92,20 +85,12 @@ def test_the_integers_are_these_on_every_build():
 
 
 def test_an_epoch_allocates_nothing():
-    if not hasattr(gc, "mem_alloc"):
-        return
     for detector in (eegloops.EegLoops(), bothloops.BothLoops()):
         watch(detector, 0, 60)
         epoch = wire.Epoch()
         for index in range(60, 90):
             asleep(epoch, index, 5, 60)
-            gc.collect()
-            gc.disable()
-            before = gc.mem_alloc()
-            detector.feed(epoch)
-            after = gc.mem_alloc()
-            gc.enable()
-            assert after == before, (index, after - before)
+            assert watched.allocated(detector.feed, epoch) == 0, index
 
 
 def test_a_baseline_is_for_the_kit_that_learned_it():

@@ -1,7 +1,6 @@
 """The loop detector, on heart rates made of integers so that every build must agree."""
 
-import gc
-
+import watched
 from lamp import loops, wire
 
 
@@ -25,13 +24,7 @@ def sleeper(epoch, index, surge=0, every=0, wide=0, since=0, level=600):
 
 
 def watch(detector, first, last, **how):
-    """Feed epochs; return [(epoch, event, lag_s)] and the epoch object as it was left."""
-    epoch, events = wire.Epoch(), []
-    for index in range(first, last):
-        event = detector.feed(sleeper(epoch, index, **how))
-        if event:
-            events.append((index, event, epoch.lag_s))
-    return events, epoch
+    return watched.watch(sleeper, detector, first, last, **how)
 
 
 def test_quiet_sleep_raises_nothing():
@@ -64,18 +57,10 @@ def test_the_integers_are_these_on_every_build():
 
 def test_an_epoch_allocates_nothing():
     detector, epoch = loops.Loops(), wire.Epoch()
-    if not hasattr(gc, "mem_alloc"):
-        return
     watch(detector, 0, 60)
     for index in range(60, 90):
         sleeper(epoch, index, 150, 150, 50, 60)
-        gc.collect()
-        gc.disable()
-        before = gc.mem_alloc()
-        detector.feed(epoch)
-        after = gc.mem_alloc()
-        gc.enable()
-        assert after == before, (index, after - before)
+        assert watched.allocated(detector.feed, epoch) == 0, index
 
 
 def test_the_gate_is_shut_awake_unworn_unscored_and_blurred():

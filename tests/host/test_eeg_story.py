@@ -53,6 +53,20 @@ class Unit:
         return b"".join(found)
 
 
+def begun(epochs):
+    """A unit in the midst of a night."""
+    unit = Unit()
+    unit.night.begin()
+    unit.wear(epochs)
+    return unit
+
+
+def over(unit):
+    """Its night, once the button has ended it."""
+    unit.night.button()
+    return nights.decode(unit.raw(), 1)
+
+
 def test_no_night_begins_while_usb_is_in():
     unit = Unit()
     assert unit.night.plug(True) and not unit.night.plug(True)
@@ -66,9 +80,7 @@ def test_no_night_begins_while_usb_is_in():
 
 
 def test_usb_ends_a_running_night_and_the_log_says_why():
-    unit = Unit()
-    unit.night.begin()
-    unit.wear(2)
+    unit = begun(2)
     unit.night.plug(True)
     assert unit.night.state == wire.IDLE and not unit.log.open_id
     unit.wear(2)
@@ -78,9 +90,7 @@ def test_usb_ends_a_running_night_and_the_log_says_why():
 
 
 def test_a_night_that_a_power_cut_left_open_is_not_gone_on_with_on_usb():
-    unit = Unit()
-    unit.night.begin()
-    unit.wear(1)
+    unit = begun(1)
     unit = unit.again()
     assert unit.night.state == wire.RECORDING
     unit.night.plug(True)
@@ -103,11 +113,8 @@ def test_the_heart_kit_lives_on_usb():
 
 
 def test_bands_are_logged_before_their_epoch_and_reach_the_same_stages_again():
-    unit = Unit()
-    unit.night.begin()
-    unit.wear(6)
-    unit.night.button()
-    made = nights.decode(unit.raw(), 1)
+    unit = begun(6)
+    made = over(unit)
     assert made.kit == "eeg" and made.boots[0].rate_x100 == 12500 and not made.ppg
     kinds = [f.kind for f in made.frames if f.kind in (wire.BANDS, wire.EPOCH)]
     assert kinds == [wire.BANDS, wire.EPOCH] * 6
@@ -119,13 +126,10 @@ def test_bands_are_logged_before_their_epoch_and_reach_the_same_stages_again():
 
 
 def test_lost_samples_are_told_by_the_page_and_their_epochs_marked():
-    unit = Unit()
-    unit.night.begin()
-    unit.wear(1)
+    unit = begun(1)
     unit.night.feed(array("i", [1 << 23] * 25), 25, 0, 5, unit.samples // 125)
     unit.wear(2)
-    unit.night.button()
-    made = nights.decode(unit.raw(), 1)
+    made = over(unit)
     assert [bool(f & wire.F_LOST) for f in made.epochs["flags"]] == [False, True, False]
     facts = summary.summarise(made)
     assert facts["lost"] == {"samples": 5, "epochs": 1}
@@ -133,11 +137,8 @@ def test_lost_samples_are_told_by_the_page_and_their_epochs_marked():
 
 
 def test_bands_that_lost_their_epoch_to_a_power_cut_count_for_nothing():
-    unit = Unit()
-    unit.night.begin()
-    unit.wear(5)
-    unit.night.button()
-    whole = nights.decode(unit.raw(), 1)
+    unit = begun(5)
+    whole = over(unit)
     last = [f for f in whole.frames if f.kind == wire.BANDS][-1]
     orphan = nights.framed(wire.BANDS, struct.pack("<H6B", 4, *[200] * 6), 1)
     cut = unit.raw()[: last.offset] + orphan + unit.raw()[last.offset :]
@@ -147,9 +148,7 @@ def test_bands_that_lost_their_epoch_to_a_power_cut_count_for_nothing():
 
 
 def test_a_stage_that_the_bands_do_not_give_is_found():
-    unit = Unit()
-    unit.night.begin()
-    unit.wear(6)
+    unit = begun(6)
     unit.night.button()
     raw = unit.raw()
     made = nights.decode(raw, 1)
@@ -193,8 +192,6 @@ def test_a_kit_that_is_set_counts_from_the_next_start_on():
 
 
 def test_a_study_of_hearts_says_that_this_is_none():
-    unit = Unit()
-    unit.night.begin()
-    unit.wear(1)
+    unit = begun(1)
     with pytest.raises(DreamlampError, match="EEG kit"):
         judge.again(nights.decode(unit.raw(), 1), judge.Settings())

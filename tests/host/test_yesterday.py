@@ -25,6 +25,13 @@ def reason(lamp, number):
     return last[2] if last[0] == wire.END else 0
 
 
+def is_over_and_tonights_begins(lamp):
+    """Yesterday's night; a finger that comes now begins another."""
+    assert lamp.log.open_id == 0 and reason(lamp, 1) == wire.END_LOST
+    lamp.wear(12)
+    assert lamp.log.open_id == 2
+
+
 def test_a_finger_that_is_there_when_power_comes_back_goes_on_with_the_night():
     lamp = cut_night()
     lamp.wear(2)
@@ -32,12 +39,11 @@ def test_a_finger_that_is_there_when_power_comes_back_goes_on_with_the_night():
     assert lamp.log.open_id == 1
 
 
-def test_without_a_finger_within_a_minute_the_night_was_yesterdays():
+@pytest.mark.parametrize("minutes", [1, 2])
+def test_without_a_finger_within_a_minute_the_night_was_yesterdays(minutes):
     lamp = cut_night()
-    lamp.wear(2, finger=False)
-    assert lamp.log.open_id == 0 and reason(lamp, 1) == wire.END_LOST
-    lamp.wear(11)
-    assert lamp.log.open_id == 2
+    lamp.wear(minutes, finger=False)
+    is_over_and_tonights_begins(lamp)
 
 
 def test_a_reset_is_no_power_cut_and_asks_for_no_finger():
@@ -78,9 +84,7 @@ def test_a_host_that_is_there_before_any_finger_begins_no_night():
     lamp = cut_night()
     lamp.wear(0.2, finger=False)
     lamp.night.clock_set(EVENING + 90 * 60 + 14 * HOUR, 60)
-    assert lamp.log.open_id == 0 and reason(lamp, 1) == wire.END_LOST
-    lamp.wear(12)
-    assert lamp.log.open_id == 2
+    is_over_and_tonights_begins(lamp)
 
 
 def night_of(lamp, number):
@@ -121,14 +125,6 @@ def test_the_hour_is_kept_once_an_hour():
     lamp.settings.set = counted
     lamp.wear(150)
     assert writes.count("seen") == 3
-
-
-def test_a_finger_right_after_yesterdays_night_was_closed_begins_tonights():
-    lamp = cut_night()
-    lamp.wear(1, finger=False)
-    assert lamp.log.open_id == 0 and reason(lamp, 1) == wire.END_LOST
-    lamp.wear(12)
-    assert lamp.log.open_id == 2
 
 
 def test_a_night_that_one_host_took_for_tonights_is_not_parted_by_the_next():

@@ -1,16 +1,14 @@
 """The right to act in whole nights: refused without a consent, used with one, bit for bit."""
 
-import dataclasses
-
 import pytest
 from dreamlamp import because, sim, sleeper, wholenight
 from lamp import wire
+from virtual import beginning
 
 from tools import micropython
 
-UNTIL_S = 6 * 3600  # the loop of this sleeper begins in the sixth hour
-HEART = sleeper.sleeper(1, loop=True)
-SHORT = dataclasses.replace(HEART, beats_ms=HEART.beats_ms[HEART.beats_ms < UNTIL_S * 1000])
+HEART = sleeper.sleeper(1, hours=2.5, loop=True)
+SHORT = beginning(HEART, HEART.loops_ms[-1] / 1000 + 1200)  # until what came of it is known
 
 
 def night(folder, consent, bits=64):

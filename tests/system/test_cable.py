@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import os
 import random
 import signal
@@ -18,7 +17,7 @@ from dreamlamp.air import Air
 from dreamlamp.line import LampError, LinkLost
 from dreamlamp.uart import Uart
 from lamp import wire
-from virtual import VirtualLamp
+from virtual import VirtualLamp, beginning
 
 NIGHT_BYTES = 30_000
 PIPE = subprocess.PIPE
@@ -193,7 +192,7 @@ def test_a_real_tty_works_too(tmp_path):
 @pytest.mark.parametrize("bits", [64, 32])
 def test_a_night_of_the_whole_firmware_comes_by_cable_and_replays(tmp_path, bits):
     heart = sleeper.sleeper(3)
-    short = dataclasses.replace(heart, beats_ms=heart.beats_ms[heart.beats_ms < 15 * 60_000])
+    short = beginning(heart, 15 * 60)
     world = sim.World(tmp_path / "world", short, sim.Scenario(bits=bits))
     with Air() as air, Uart() as uart:
         world.open_to(air.lamp)

@@ -1,17 +1,17 @@
 """A dawn in a virtual night: it comes where the time is known; else the lamp says it is not."""
 
-import dataclasses
 import struct
 
 import pytest
 from dreamlamp import sim, sleeper, wholenight
 from lamp import wire
+from virtual import beginning
 
 from tools import micropython
 
 MINUTES = 80
 HEART = sleeper.sleeper(3)
-SHORT = dataclasses.replace(HEART, beats_ms=HEART.beats_ms[HEART.beats_ms < MINUTES * 60000])
+SHORT = beginning(HEART, MINUTES * 60)
 
 
 def night(folder, bits, **more):

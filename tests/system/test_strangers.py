@@ -1,16 +1,16 @@
 """A whole night under siege, and the owner in the morning; bonds taken back by the button."""
 
 import asyncio
-import dataclasses
 
 import pytest
 from dreamlamp import link, sim, sleeper, wholenight
 from dreamlamp.air import Air
 from lamp import wire
+from virtual import beginning
 
-HOURS = 2
+MINUTES = 70
 HEART = sleeper.sleeper(5)
-LONG = dataclasses.replace(HEART, beats_ms=HEART.beats_ms[HEART.beats_ms < HOURS * 3600_000])
+LONG = beginning(HEART, MINUTES * 60)
 
 
 def test_a_stranger_all_night_stops_neither_the_night_nor_the_owner(tmp_path):
@@ -18,13 +18,13 @@ def test_a_stranger_all_night_stops_neither_the_night_nor_the_owner(tmp_path):
     done = wholenight.run(LONG, scenario, tmp_path)
     assert done.ok, done.verdict.as_json()
     assert done.starts == 1 and not done.facts["holes"]
-    assert abs(done.facts["length_min"] - HOURS * 60) < 2
+    assert abs(done.facts["length_min"] - MINUTES) < 2
     assert wire.SAMPLES_LOST not in {event.code for event in done.night.events}
     assert wire.SYNC_BEGAN not in {event.code for event in done.night.events}
 
 
 def test_the_button_takes_every_bond_back_and_the_night_goes_on(tmp_path):
-    short = dataclasses.replace(HEART, beats_ms=HEART.beats_ms[HEART.beats_ms < 1800_000])
+    short = beginning(HEART, 1800)
     scenario = sim.Scenario(presses=[(600, 4), (620, 11)])
     with pytest.raises(link.LampError):
         wholenight.run(short, scenario, tmp_path)

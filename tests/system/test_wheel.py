@@ -50,11 +50,11 @@ def installed(wheel):
 
 
 @pytest.fixture
-def stranger(tmp_path):
+def stranger(wheel):
     """What the environment of somebody is who has the wheel alone."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "DREAMLAMP"))}
     path = f"{Path(sys.executable).parent}:{kept['PATH']}"  # micropython
-    return {**kept, "XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": path}
+    return {**kept, "XDG_CACHE_HOME": str(wheel.parents[1] / "cache"), "PATH": path}
 
 
 def brought():

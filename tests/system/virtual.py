@@ -1,9 +1,15 @@
-"""A lamp that is only a radio (bench_lamp) under MicroPython, for the tests and the sync bench."""
+"""A lamp that is only a radio (bench_lamp) under MicroPython, for the tests and the sync bench.
 
+And what a short night is made of: the beginning of a long recording.
+"""
+
+import dataclasses
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from dreamlamp.recordings import Recording
 
 from tools import micropython
 
@@ -28,6 +34,13 @@ class VirtualLamp:
     def stop(self) -> None:
         self.process.kill()
         self.process.wait()
+
+
+def beginning(recording: Recording, seconds: float) -> Recording:
+    """The first `seconds` of a recording of beats."""
+    beats_ms = recording.beats_ms[recording.beats_ms < seconds * 1000]
+    stages = recording.stages[: round(seconds / 30)] if recording.stages else None
+    return dataclasses.replace(recording, beats_ms=beats_ms, stages=stages)
 
 
 KILLED_HOST = """

@@ -24,7 +24,7 @@ NIGHT = (
     (START_S * 1000, "button", 300), (END_S * 1000, "button", 300),
     ((END_S + 2) * 1000, "finger_off"),
 )  # fmt: skip
-FAST_S = END_S + 10  # of each start that take no time
+FAST_S = END_S + 70  # of each start that take no time; it tells its time once a minute
 TOOL = Path(sys.executable).with_name("dreamlamp")
 PACKAGE = Path(lamp.__file__).parent
 

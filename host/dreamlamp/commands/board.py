@@ -93,7 +93,7 @@ async def started(port: str, told):
         findings = doctor.examine(await doctor.ask(line))
         name = line.name
     try:
-        await link.find(name, timeout_s=5)
+        await link.find(name)
         heard = True
     except LampError:  # this computer may have no Bluetooth
         heard = False
