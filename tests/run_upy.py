@@ -19,6 +19,7 @@ HEAP_KB = {32: 112, 64: 224}
 RUNNER = """
 import sys, gc
 sys.path[:0] = [%(tests)r, %(firmware)r]
+gc.threshold(8192)  # as the lamp does while it loads, or the heap ends up in pieces
 failed = 0
 name = %(name)r
 try:

@@ -6,7 +6,6 @@ switched on first: with memory in pieces its stack does not come up (micropython
 
 import asyncio
 import gc
-import sys
 import time
 
 import bluetooth
@@ -17,6 +16,7 @@ from .compat import const
 from .console import Console
 from .drivers.gatt import Gatt
 from .drivers.light import Light
+from .seldom import let_go
 from .settings import Settings
 from .wire import KIT_EEG, KIT_HEART
 
@@ -292,9 +292,7 @@ class Board:
         try:
             return checkup.fill(self, server, part, out)
         finally:
-            package = checkup.__name__.rsplit(".", 1)[0]
-            del sys.modules[checkup.__name__]
-            del sys.modules[package].checkup
+            let_go(checkup)
 
     def fit(self):
         """Whether what a firmware must be able to do works: the radio, and keeping a setting.

@@ -8,6 +8,8 @@ were set, not chosen: no recording holds a heart and an EEG with a loop in it. A
 
 from .compat import const
 from .eegloops import EegLoops
+from .eegstaging import Stager
+from .heartkit import HeartKit
 from .loops import Loops, clamp
 
 _BASELINE = const(18)  # bytes of the heart's; the EEG's follow
@@ -46,3 +48,11 @@ class BothLoops(Loops):
 
     def learn(self):
         return super().learn() + self._eeg.learn()
+
+
+class BothKit:
+    """The heart's kit with the EEG's stager (mind.own)."""
+
+    ear, diary, log = HeartKit.ear, HeartKit.diary, HeartKit.log
+    stager = Stager
+    loops = BothLoops

@@ -52,7 +52,7 @@ class _Bits:
             self.put((1 << pad) - 1, pad)
         return self.at
 
-    def get(self, width):
+    def fetch(self, width):
         """The next `width` bits; ValueError past the end."""
         acc, held = self.acc, self.held
         while held < width:
@@ -84,12 +84,12 @@ class _Bits:
 
     def get_rice(self, k):
         ones = 0
-        while self.get(1):
+        while self.fetch(1):
             ones += 1
             if ones == _ESCAPE:
-                value = self.get(_PLAIN)
-                return value if value < (1 << _PLAIN) - 1 else self.get(_WIDE)
-        return ones << k | self.get(k)
+                value = self.fetch(_PLAIN)
+                return value if value < (1 << _PLAIN) - 1 else self.fetch(_WIDE)
+        return ones << k | self.fetch(k)
 
 
 _bits = _Bits()
@@ -210,9 +210,9 @@ def unpack_beats(buf, offset, end, beats):
     bits = _bits
     t_ms, ibi_ms, flag = beats.t_ms, beats.ibi_ms, beats.flag
     bits.start(buf, offset, end)
-    plain = not bits.get(1)
-    kind = bits.get(2)
-    k = kind + _K_PLAIN if plain else bits.get(4)
+    plain = not bits.fetch(1)
+    kind = bits.fetch(2)
+    k = kind + _K_PLAIN if plain else bits.fetch(4)
     _get_first(bits, beats, _USUAL if plain else kind)
     last = _USUAL_MS if flag[0] == _FIRST else ibi_ms[0]
     t, n = t_ms[0], 1
@@ -222,8 +222,8 @@ def unpack_beats(buf, offset, end, beats):
         z, step, kind = bits.get_rice(k), 0, _NN
         if plain or z:
             last = ibi = last + _unfold(z if plain else z - 1)
-        elif bits.get(1):
-            ibi, step, kind = 0, bits.get(16), _FIRST
+        elif bits.fetch(1):
+            ibi, step, kind = 0, bits.fetch(16), _FIRST
         else:
             ibi, kind = last + _unfold(bits.get_rice(k + 3)), _ARTEFACT
         t += step + ibi
@@ -236,12 +236,12 @@ def unpack_beats(buf, offset, end, beats):
 
 def _get_first(bits, beats, kind):
     if kind == _USUAL:
-        ibi = bits.get(10) + _IBI_BIAS
-        t, kind = bits.get(_t_width(ibi)) - (ibi >> 1), _NN
+        ibi = bits.fetch(10) + _IBI_BIAS
+        t, kind = bits.fetch(_t_width(ibi)) - (ibi >> 1), _NN
     else:
-        t = bits.get(16)
+        t = bits.fetch(16)
         t -= (t & 0x8000) << 1
-        ibi = 0 if kind == _FIRST else bits.get(16)
+        ibi = 0 if kind == _FIRST else bits.fetch(16)
     beats.t_ms[0], beats.ibi_ms[0], beats.flag[0] = t, ibi, kind
 
 
@@ -304,16 +304,16 @@ def unpack_samples(data, offset, end, out):
     bits.start(data, offset, end)
     if offset >= end:
         return 0
-    order = bits.get(2)
+    order = bits.fetch(2)
     if order == 3:
         raise ValueError("codec: no such order")
-    mean = 16 << bits.get(4) if order else 0
+    mean = 16 << bits.fetch(4) if order else 0
     x = y = n = 0
     while not bits.ended():
         if n == len(out):
             raise ValueError("codec: too many samples")
         if n == 0 or order == 0:
-            v = y = bits.get(18)
+            v = y = bits.fetch(18)
         else:
             z = bits.get_rice(_k(mean))
             mean += (z << 4) - mean >> 4

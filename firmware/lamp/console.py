@@ -9,6 +9,7 @@ import select
 import sys
 
 from .compat import const
+from .seldom import let_go
 
 _BEGIN = const(0x23)  # '#': so does every line of a host's
 _LOOK_MS = const(250)  # the chip keeps 260 bytes meanwhile, three of the longest requests
@@ -50,6 +51,4 @@ class Console:
         try:
             await usb.serve(server, self, self.link.name)
         finally:
-            package = usb.__name__.rsplit(".", 1)[0]
-            del sys.modules[usb.__name__]
-            del sys.modules[package].usb
+            let_go(usb)

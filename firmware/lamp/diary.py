@@ -1,17 +1,12 @@
 """What a night writes down: each method packs one record of wire.py and appends its frame.
 
-Every record is durable when its method returns. Knows the records, not the story; the first
-minute's raw samples are kept so that `heart` can be replayed from them.
+Every record is durable when its method returns. What only a heart brings is beatdiary's. Knows the
+records, not the story.
 """
 
 import struct
-from array import array
 
-from . import VERSION, codec, wire
-from .compat import const
-
-_PPG_SAMPLES = const(3000)  # one minute at 50 Hz
-_PPG_BLOCK = const(96)  # samples a frame: at 18 bits each they still fit 255 bytes
+from . import VERSION, wire
 
 
 class Diary:
@@ -20,11 +15,7 @@ class Diary:
     def __init__(self, log):
         self.log = log
         self.frame = bytearray(255)
-        self.fitted = 0  # end of the beats that wait in it
-        self.ppg = array("i", [0] * _PPG_BLOCK)
-        self.ppg_n = 0
-        self.ppg_sent = _PPG_SAMPLES
-        self.ppg_marks = 0
+        self.fitted = wire.Epoch.SIZE  # end of the beats that wait in it
 
     def boot(self, kind, born, boot, cause, second, rate_hz, index):
         """A stretch of the night begins (`kind` NIGHT or BOOT): all that a replay must know.
@@ -58,9 +49,17 @@ class Diary:
         self._append(wire.BASELINE, len(baseline))
 
     def fit(self, beats):
-        """Code an epoch's beats, and drop those for which a frame has no room: what is judged is
-        what is written. `epoch` must follow before anything else is written."""
-        self.fitted = codec.pack_beats(beats, beats.n, self.frame, wire.Epoch.SIZE)
+        """Take an epoch's beats: here there are none."""
+
+    def begin_minute(self):
+        """A night began: here its first samples are nothing special."""
+
+    def end_minute(self):
+        """Its epochs are numbered anew."""
+
+    def keep(self, index, buf, n, marks, lost):
+        """Samples of epoch `index`: the log may keep them."""
+        self.log.keep(index, buf, n, marks, lost)
 
     def epoch(self, epoch):
         """One epoch, and the beats that were fitted; the bands before it, where there are any."""
@@ -88,44 +87,6 @@ class Diary:
     def end(self, reason):
         """The night is over."""
         self.log.close(reason)
-
-    # --- the raw minute -------------------------------------------------------------------------
-
-    def begin_ppg(self):
-        """Keep the samples from here on, for a minute."""
-        self.ppg_sent = self.ppg_n = self.ppg_marks = 0
-
-    def end_ppg(self):
-        """Keep no more of them; what waits is dropped, for its epoch will not be logged."""
-        self.ppg_sent = _PPG_SAMPLES
-        self.ppg_n = 0
-
-    def keep_ppg(self, index, buf, n, marks, lost):
-        """Keep `n` raw samples of `buf` of epoch `index`; a break in them ends the minute early.
-
-        `marks` stay true to the sample: they open a frame of their own.
-        """
-        if self.ppg_sent >= _PPG_SAMPLES:
-            self.log.keep(index, buf, n, marks, lost)
-            return
-        if lost:
-            self._flush_ppg(index)
-            self.end_ppg()
-            return
-        if marks or self.ppg_marks or self.ppg_n + n > _PPG_BLOCK:  # a marked burst stands alone
-            self._flush_ppg(index)
-            self.ppg_marks = marks
-        for i in range(n):
-            self.ppg[self.ppg_n + i] = buf[i]
-        self.ppg_n += n
-
-    def _flush_ppg(self, index):
-        if self.ppg_n:
-            self._pack(wire.PPG_LAYOUT, index, self.ppg_sent, self.ppg_n, self.ppg_marks)
-            size = struct.calcsize(wire.PPG_LAYOUT)
-            self._append(wire.PPG, codec.pack_samples(self.ppg, self.ppg_n, self.frame, size))
-        self.ppg_sent += self.ppg_n
-        self.ppg_n = self.ppg_marks = 0
 
     def _pack(self, layout, *values):
         struct.pack_into(layout, self.frame, 0, *values)

@@ -6,7 +6,7 @@ Knows no clock, no log, no chip.
 """
 
 from . import wire
-from .loops import Loops
+from .compat import CPYTHON
 from .wake import DOSE_X10, NO_MORE, Wake
 
 # What a mind is born with, in the order of the log's boot frame. All are small ints but the
@@ -40,8 +40,9 @@ class Mind:
         born = {key: settings.get(key, default) for key, default in DEFAULTS.items()}
         born["kit"] = kit or born["kit"]
         self.born = born
-        self.stager, detector = _judges(born["kit"])
-        self.loops = detector(born["baseline"], born["shift"])
+        parts = own(born["kit"])
+        self.stager = parts.stager()
+        self.loops = parts.loops(born["baseline"], born["shift"])
         if born["baseline"] and not self.loops.nights:
             born["nights"] = 0  # they were another kit's: this one has watched none
         self.wake = Wake(
@@ -71,18 +72,16 @@ class Mind:
         return self.loops.learn()
 
 
-def _judges(kit):
-    """The kit's own stager, and class of detector; another's are not loaded."""
+def own(kit):
+    """What is the kit's own (heartkit.HeartKit, eegkit.EegKit); the other's is not loaded."""
+    if CPYTHON and kit == wire.KIT_BOTH:  # no board has both, so no lamp need hold them
+        from .bothloops import BothKit
+
+        return BothKit
     if kit & wire.KIT_EEG:
-        from . import eegstaging
+        from .eegkit import EegKit
 
-        if kit == wire.KIT_EEG:
-            from .eegloops import EegLoops
+        return EegKit
+    from .heartkit import HeartKit
 
-            return eegstaging.Stager(), EegLoops
-        from .bothloops import BothLoops
-
-        return eegstaging.Stager(), BothLoops
-    from . import staging
-
-    return staging.Stager(), Loops
+    return HeartKit

@@ -12,9 +12,7 @@ from array import array
 from . import wire
 from .asked import FRESH_S, Asked
 from .compat import const
-from .diary import Diary
-from .mind import DEFAULTS, FRESH, Mind
-from .nightlog import NightLog
+from .mind import DEFAULTS, FRESH, Mind, own
 from .server import Server
 
 _EPOCH_MS = const(30_000)
@@ -41,14 +39,15 @@ class Night(Asked):
                 if settings.get(key) is None:  # `flash` may have been there before
                     settings.set(key, FRESH[key])
         self.log = log
-        self.diary = Diary(log)
         self.settings = settings
         self.rate_hz = rate_hz
         self.boot = boot
         self.cause = cause
         self.kit = settings.get("kit", wire.KIT_HEART)
         self.plugged = False  # electrodes are glued on, and USB is in
-        self.heart = _ear(self.kit, rate_hz)
+        parts = own(self.kit)
+        self.heart = parts.ear(rate_hz)
+        self.diary = parts.diary(log)
         self.epoch = wire.Epoch()
         # stage, confidence, bpm x10, score, quality and index of the last whole epoch
         self.last = array("H", (wire.UNSCORED, 0, 0, 0, 0, 0))
@@ -86,7 +85,7 @@ class Night(Asked):
         """
         self.now_s = now_s
         if self.state == wire.RECORDING:
-            self.diary.keep_ppg(self.epoch.index, buf, n, marks, lost)
+            self.diary.keep(self.epoch.index, buf, n, marks, lost)
         self.heart.feed(buf, n, marks, lost)
         self.lost += lost
         if marks & wire.M_FAULT:
@@ -188,8 +187,7 @@ class Night(Asked):
         if self.plugged or not self.log.open_night():
             return  # or the ids are used up, after 16382 nights
         self._stretch(wire.NIGHT)
-        if self.kit == wire.KIT_HEART:
-            self.diary.begin_ppg()
+        self.diary.begin_minute()
 
     def _freshen(self, light=True):
         """Whatever night this is, it is another evening's: with rescues and (`light`) light of its
@@ -203,12 +201,12 @@ class Night(Asked):
         """Begin a stretch of the night with everything new: heart, mind and epoch."""
         self.state = wire.RECORDING
         self.heart = None  # there is not room for two
-        self.heart = _ear(self.kit, self.rate_hz)
+        self.heart = own(self.kit).ear(self.rate_hz)
         self._new_mind()
         self.first = self.log.next_epoch  # what came before it, this mind did not see
         self.epoch.clear(self.first)
         self.worn_epochs = self.unworn_epochs = self.lost = self.seen = 0
-        self.diary.end_ppg()
+        self.diary.end_minute()
         self.due_s = self.now_s + wire.EPOCH_S
         self.diary.boot(
             kind,
@@ -272,28 +270,13 @@ class Night(Asked):
         return True
 
 
-def _ear(kit, rate_hz):
-    """What makes measures of the kit's samples, behind one face; the other is not loaded."""
-    if kit == wire.KIT_EEG:
-        from .eeg import Eeg
-
-        return Eeg(rate_hz)
-    from .heart import Heart
-
-    return Heart(rate_hz)
-
-
 async def run(board):
     """Keep watch for ever on the parts of `board` (DESIGN.md, Faces)."""
     settings, sensor, clock = board.settings, board.sensor, board.clock
     boot = (settings.get("boot", 0) + 1) & 0xFFFF
     settings.set("boot", boot)
-    if settings.get("kit", 0) == wire.KIT_EEG:
-        from .rawlog import RawLog
-
-        log: NightLog = RawLog(board.flash, settings.get("raw", 0))
-    else:
-        log = NightLog(board.flash)
+    parts = own(settings.get("kit", wire.KIT_HEART))
+    log = parts.log(board.flash, settings.get("raw", 0))
     night = Night(log, settings, sensor.rate_hz, boot, board.reset_cause, board.safe)
     unix_s = clock.unix_s()
     if unix_s:  # it outlived a reset, not the power

@@ -30,9 +30,12 @@ class Cursor:
 
 
 class NightLog:
-    """The nights of one flash. After construction `open_id` is the night left open (0: none)."""
+    """The nights of one flash. After construction `open_id` is the night left open (0: none).
 
-    def __init__(self, flash):
+    `raw` (wire.RAW_*) is for a log that keeps raw samples; this one has none.
+    """
+
+    def __init__(self, flash, raw=0):
         self.ring = Ring(flash)
         self.full = False  # the last frame found no room
         self.open_id = 0

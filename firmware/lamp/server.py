@@ -8,44 +8,18 @@ missed the answer may repeat it. Knows no radio: what carries the bytes calls `h
 import struct
 
 from . import VERSION, wire
-from .bonds import SLOTS, Bonds
+from .bonds import Bonds
 from .compat import const
 from .nightlog import Cursor
+from .seldom import let_go
 
 _ROOM = const(244)
-_HEAD = const(3)  # opcode, tag, status
+HEAD = const(3)  # opcode, tag, status
 _PAGE = const(2)  # entries of one answer
 _YEAR_2024 = 1704067200  # an earlier clock is a host without one
 _OFFSET_MAX_MIN = const(14 * 60)  # Kiribati
-# key: setting, layout, least, most
-_NUMBERS = {
-    wire.KEY_MODE: ("mode", "<B", wire.OFF, wire.ACT),
-    wire.KEY_LIVE: ("live", "<B", 0, 1),
-    wire.KEY_RESCUES: ("allowed", "<B", 1, 3),
-    wire.KEY_FULL_LUX: ("full_lux", "<H", 1, 6500),
-    wire.KEY_SHIFT: ("shift", "<b", -20, 50),
-    wire.KEY_CEILING: ("ceiling", "<B", 1, 100),
-    wire.KEY_BOARD: ("board", "<B", wire.BOARD_DEVKITC, wire.BOARD_DEVKITC),
-    wire.KEY_KIT: ("kit", "<B", wire.KIT_HEART, wire.KIT_EEG),
-    wire.KEY_RAW: ("raw", "<B", 0, 2),
-}
 _FAILURES = const(20)  # failed requests that are answered within
 _FAILURES_S = const(10)
-
-
-def _is_plan(value):
-    """Whether these bytes are a plan of dawns: nothing, or 1 to 14 times, one after another."""
-    if not len(value):
-        return True
-    if len(value) % 4 != 2 or not 6 <= len(value) <= 58:
-        return False
-    before = 0
-    for offset in range(2, len(value), 4):
-        at_s = struct.unpack_from("<I", value, offset)[0]
-        if at_s <= before:
-            return False
-        before = at_s
-    return 1 <= value[0] <= 100 and value[1] <= 60
 
 
 class Server:
@@ -62,23 +36,6 @@ class Server:
         self.revision = "%d." % wire.PROTOCOL + "%d.%d.%d" % VERSION
         self.room = _ROOM  # bytes of one answer; the radio narrows it
         self.out = bytearray(_ROOM)
-        self.requests = {  # opcode: length of its body (None: its own affair), what to do
-            wire.HELLO: (0, self.hello),
-            wire.SET_TIME: (6, self.set_time),
-            wire.NIGHTS: (1, self.nights),
-            wire.READ: (10, self.read),
-            wire.DIGEST: (2, self.digest),
-            wire.SYNCED: (34, self.synced),
-            wire.DELETE: (34, self.delete),
-            wire.STATUS: (0, self.status),
-            wire.GET: (1, self.get),
-            wire.SET: (None, self.set),
-            wire.STOP: (0, self.stop),
-            wire.LAMP_OFF: (0, self.lamp_off),
-            wire.BONDS: (0, self.list_bonds),
-            wire.UNBOND: (8, self.unbond),
-            wire.CHECKUP: (1, self.checkup),
-        }
         self.gone()
 
     def another(self):
@@ -104,7 +61,7 @@ class Server:
     def handle(self, request, peer):
         """Answer `request` (bytes) of `peer` (encrypted, bonded, known); a memoryview."""
         if self.last is None or request != self.last:
-            self.last_n = _HEAD + self.do(request, peer)
+            self.last_n = HEAD + self.do(request, peer)
             self.last = bytes(request) if self.out[2] == wire.OK else None
             if len(request) > 1 and not request[1]:
                 self.last, self.last_n = None, 0  # nobody waits for an answer
@@ -137,7 +94,7 @@ class Server:
             return -(wire.WILL_NOT | wire.WHY_PERMIT)
         if length is not None and len(request) != 2 + length:
             return -wire.BAD_REQUEST
-        return method(request) or 0
+        return method(self, request) or 0
 
     def allowed(self, request):
         """Whether this connection's bond may ask that: all, unless it is a companion's."""
@@ -174,7 +131,7 @@ class Server:
 
     def put(self, layout, *values):
         """Write the answer's body; return its length."""
-        struct.pack_into(layout, self.out, _HEAD, *values)
+        struct.pack_into(layout, self.out, HEAD, *values)
         return struct.calcsize(layout)
 
     def hello(self, _):
@@ -214,93 +171,35 @@ class Server:
             last[5],
         )
 
-    def get(self, request):
-        key = request[2]
-        if key in _NUMBERS:
-            name, layout = _NUMBERS[key][:2]
-            return self.put(layout, self.night.setting(name))
-        if key == wire.KEY_CONSENT:
-            return self.put("5s", self.settings.get("consented", bytes(5)))
-        if key == wire.KEY_DAWN:
-            plan = self.settings.get("dawn", b"")[4:]
-            return self.put("%ds" % len(plan), plan)
-        if key == wire.KEY_PERMIT:
-            return self.permits()
-        return -wire.NOT_FOUND
-
-    def set(self, request):
-        key, value = (request[2] if len(request) > 2 else 0), request[3:]
-        night, n = self.night, len(value)
-        if key in _NUMBERS:
-            name, layout, least, most = _NUMBERS[key]
-            if n != struct.calcsize(layout):
-                return -wire.BAD_REQUEST
-            number = struct.unpack_from(layout, value)[0]
-            if not least <= number <= most:
-                return -wire.BAD_REQUEST
-            if key != wire.KEY_MODE:
-                return 0 if night.set(name, number) else -wire.FAULT
-            why = night.set_mode(number)
-        elif key == wire.KEY_CONSENT and n == 5:
-            why = night.agree(value)
-        elif key == wire.KEY_LIGHT and n == 1:
-            why = night.shine(value[0])
-        elif key == wire.KEY_WIND_DOWN and n == 2 and value[1]:
-            why = night.shine(value[0], value[1])
-        elif key == wire.KEY_DAWN and _is_plan(value):
-            why = night.set_dawn(bytes(value))
-        elif key == wire.KEY_PERMIT and n in (1, 6) and value[0] < SLOTS:
-            if value[0] == self.own():  # nobody locks himself out
-                return -wire.BAD_REQUEST
-            why = 0 if self.bonds.permit(value[0], bytes(value[1:])) else -1
-        else:
-            return -wire.BAD_REQUEST
-        if why:
-            return -wire.FAULT if why < 0 else -(wire.WILL_NOT | why)
-
-    def permits(self):
-        end = _HEAD
-        for slot in range(SLOTS):
-            limit = self.bonds.limit(slot)
-            if limit:
-                struct.pack_into("<B5s", self.out, end, slot, limit)
-                end += 6
-        return end - _HEAD
-
     def lamp_off(self, _):
         self.night.lamp_off()
 
-    def list_bonds(self, _):
-        end = _HEAD
-        for slot, address in self.bonds.entries():
-            if address == self.bonds.current:
-                slot |= wire.BOND_OURS
-            struct.pack_into(wire.BOND_ENTRY, self.out, end, slot, address)
-            end += 8
-        return end - _HEAD
+    def at_desk(self, request):
+        from . import desk
 
-    def unbond(self, request):
-        slot, address = struct.unpack_from(wire.BOND_ENTRY, request, 2)
-        return 0 if self.bonds.revoke(slot, address) else -wire.NOT_FOUND
+        try:
+            return desk.serve(self, request)
+        finally:
+            let_go(desk)
 
     def checkup(self, request):
         part = request[2]
         if part == wire.CHECK_SENSOR and self.night.state == wire.RECORDING:
             return -wire.BUSY
-        return self.night.examine(self, part, memoryview(self.out)[_HEAD : self.room])
+        return self.night.examine(self, part, memoryview(self.out)[HEAD : self.room])
 
     # --- nights ---
 
     def nights(self, request):
         """Entries from the asked one on, a few: each is work, and the sensor waits meanwhile."""
-        end = _HEAD + 1
+        end = HEAD + 1
         for night in self.log.nights()[request[2] : request[2] + _PAGE]:
             entry = end + wire.NIGHT_ENTRY_SIZE <= self.room and self.log.entry(night)
             if entry:
                 struct.pack_into(wire.NIGHT_ENTRY, self.out, end, *entry)
                 end += wire.NIGHT_ENTRY_SIZE
-        self.out[_HEAD] = min(len(self.log.nights()), 255)
-        return end - _HEAD
+        self.out[HEAD] = min(len(self.log.nights()), 255)
+        return end - HEAD
 
     def read(self, request):
         """Grant credit: further from where the running READ will end, else from the offset."""
@@ -370,3 +269,22 @@ class Server:
         if not n and self.reading == struct.unpack_from("<H", request, 2)[0]:
             self.stop(None)
         return n
+
+    # opcode: length of its body (None: its own affair), what to do
+    requests = {
+        wire.HELLO: (0, hello),
+        wire.SET_TIME: (6, set_time),
+        wire.NIGHTS: (1, nights),
+        wire.READ: (10, read),
+        wire.DIGEST: (2, digest),
+        wire.SYNCED: (34, synced),
+        wire.DELETE: (34, delete),
+        wire.STATUS: (0, status),
+        wire.GET: (1, at_desk),
+        wire.SET: (None, at_desk),
+        wire.STOP: (0, stop),
+        wire.LAMP_OFF: (0, lamp_off),
+        wire.BONDS: (0, at_desk),
+        wire.UNBOND: (8, at_desk),
+        wire.CHECKUP: (1, checkup),
+    }

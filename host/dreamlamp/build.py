@@ -51,7 +51,7 @@ def flashable(arch: str, kept: Path, boot: Path) -> Path:
 def _made(arch: str, kept: Path, others: dict[str, str]) -> Path:
     """The folder in `kept` with the lamp's files, and `others` (path: source), for `arch`."""
     data = {f"lamp/{f.name}": f.read_bytes() for f in LAMP.glob("*.bin")}
-    names = ("squeeze", "merge", "inline", "shortnames")
+    names = ("squeeze", "shake", "merge", "inline", "shortnames", "nameorder")
     tools = [Path(__file__).with_name(f"{name}.py") for name in names]
     digest = hashlib.sha256(" ".join([arch, *FLAGS]).encode())
     for file in [*sorted(LAMP.rglob("*.py")), *tools]:

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 from lamp import heart, loops, mind, staging, wire
-from lamp.diary import Diary
+from lamp.beatdiary import BeatDiary
 
 from .errors import DreamlampError
 from .nights import Beats, Event, Night, framed
@@ -129,7 +129,7 @@ def transcribe(recording: Recording, number: int, began: datetime | None = None)
     clock unknown. Nothing is invented: half minutes without a beat count as not worn.
     """
     pages = _Pages(number)
-    diary = Diary(pages)
+    diary = BeatDiary(pages)
     judge = mind.Mind({"mode": wire.OBSERVE, **mind.FRESH}, number)
     diary.boot(wire.NIGHT, judge.born, 0, 0, 0, 0, 0)
     if began:

@@ -3,12 +3,13 @@
 A module costs the lamp's heap some 200 bytes whatever is in it, and a table of the names it says.
 So what the start-up code imports becomes one file, and what it loads later, inside a function,
 another; each keeps the name of the file it began with. What several of the latter need, of which
-perhaps one is loaded, is a file of its own. A module that is handed about as a value
-stays. Global names take their module's name before them (`heart__Heart`), so that none meet.
+perhaps one is loaded, is a file of its own; but where a function loads one of several files, what
+all of them need comes with the function. A module that is handed about as a value stays.
+Global names take their module's name before them (`heart__Heart`), so that none meet.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from . import shortnames
 from .errors import DreamlampError
@@ -31,13 +32,25 @@ class Merger:
             if root in trees and root not in self.owner and root not in self.whole:
                 if root not in always:
                     self._own(self._shared(root, later - {root}))
-                self._own(self._needed(root, []))
+                self._own(self._needed_by_all(root) if root in always else self._needed(root, []))
 
     def _own(self, parts: list[str]) -> None:
         """Make one file of these, called as the last."""
         if parts:
             self.parts[parts[-1]] = parts
             self.owner |= dict.fromkeys(parts, parts[-1])
+
+    def _needed_by_all(self, root: str) -> list[str]:
+        """What `root` needs, and what all the files need of which a function in it loads one."""
+        found = self._needed(root, [])
+        for dotted in list(found):
+            for node in ast.walk(self.trees[dotted]):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    later = set(self._imports(dotted, later=True, within=node))
+                    ways = [set(self._needed(other, [])) for other in later & set(self.trees)]
+                    for module in sorted(set.intersection(*ways)) if len(ways) > 1 else []:
+                        self._needed(module, found)
+        return [*(module for module in found if module != root), root]
 
     def _shared(self, root: str, others: set[str]) -> list[str]:
         """What `root` needs and one of the `others` as well."""
@@ -59,7 +72,7 @@ class Merger:
                     else:
                         body.append(statement)
             self._no_clash(root, heads.values())
-            made[root] = ast.Module([*heads.values(), *body], [])
+            made[root] = ast.Module([*_joined(heads.values()), *body], [])
         return made
 
     def rewrite(self, tree: ast.Module, dotted: str) -> ast.Module:
@@ -74,11 +87,11 @@ class Merger:
             return name
         return f"{dotted.replace('.', '_')}__{name}"
 
-    def _imports(self, dotted: str, later: bool) -> Iterator[str]:
-        """The modules that one imports at once, or later."""
+    def _imports(self, dotted: str, later: bool, within: ast.AST | None = None) -> Iterator[str]:
+        """The modules that one imports at once, or later (`within` a function)."""
         tree = self.trees[dotted]
         top = {id(node) for node in tree.body}
-        for node in ast.walk(tree):
+        for node in ast.walk(within or tree):
             place = shortnames.origin(node, dotted)
             if place is not None and isinstance(node, ast.ImportFrom):
                 for alias in node.names if (id(node) not in top) == later else []:
@@ -120,6 +133,18 @@ class Merger:
                 what = f"{getattr(head, 'module', '')}.{alias.name}"
                 if bound.setdefault(name, what) != what:
                     raise DreamlampError(f"{root}: {name} is imported from two places")
+
+
+def _joined(heads: Iterable[ast.stmt]) -> list[ast.stmt]:
+    """The imports, with one statement for all that comes from one file."""
+    made: dict[object, ast.stmt] = {}
+    for head in heads:
+        if not isinstance(head, ast.ImportFrom):
+            made[head] = head
+        elif (first := made.setdefault((head.module, head.level), head)) is not head:
+            assert isinstance(first, ast.ImportFrom)
+            first.names += head.names
+    return list(made.values())
 
 
 class _Rewrite(ast.NodeTransformer):

@@ -1,9 +1,9 @@
 """The firmware's sources made small before they are compiled: the same program in fewer words.
 
 The lamp's code lives in its heap. So, over all files together: constants become literals, what
-nobody uses goes, and so do docstrings and annotations; then the lamp's own names are shortened
-(shortnames.py). Every file is one module still, and `Squeezed.explain` turns a traceback back.
-Knows no compiler and no file system.
+nobody uses goes (shake.py), and so do docstrings and annotations; then the lamp's own names are
+shortened (shortnames.py) and numbered (nameorder.py). Every file is one module still, and
+`Squeezed.explain` turns a traceback back. Knows no compiler and no file system.
 """
 
 import ast
@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from . import inline, merge, shortnames
+from . import inline, merge, nameorder, shake, shortnames
 from .errors import DreamlampError
 
 Value = int | str | bytes
@@ -70,7 +70,11 @@ def squeeze(sources: dict[str, str]) -> Squeezed:
         module.resolve(modules)
     for module in modules.values():
         module.inline(modules)
-    _shake(modules)
+    shake.shake(modules.values())
+    once = _once(modules)
+    for module in modules.values():
+        module.inline(modules, once)
+    shake.shake(modules.values())
     modules = {dotted: modules[dotted] for dotted in _reached(modules)}
     merger = merge.Merger({dotted: module.tree for dotted, module in modules.items()})
     trees = merger.merged()
@@ -82,6 +86,7 @@ def squeeze(sources: dict[str, str]) -> Squeezed:
     for tree in trees.values():
         shortnames.put_in(tree, short)
         shortnames.number(tree, kept)
+        nameorder.put_in(tree)
     files = {paths[dotted]: _text(tree) for dotted, tree in trees.items()}
     return Squeezed(files, names, modules, merger, short)
 
@@ -115,7 +120,7 @@ class Module:
 
     def __init__(self, dotted: str, text: str):
         self.dotted = dotted
-        self.tree = _Bare().visit(ast.parse(text))
+        self.tree = shake.Bare().visit(ast.parse(text))
         self.imported: dict[str, tuple[str, str]] = {}  # name: (module, name there; "" itself)
         self.constants: dict[str, Value] = {}
         for node in ast.walk(self.tree):
@@ -174,12 +179,13 @@ class Module:
                     return _FOLD[type(node.op)](left, right)
         return None
 
-    def inline(self, modules: dict[str, "Module"]) -> None:
-        """Put literals where the names of integer constants were; forget compat.py.
+    def inline(self, modules: dict[str, "Module"], once: Iterable[str] = ()) -> None:
+        """Put literals where the names of integer constants were, and those of texts that are
+        said `once`; forget compat.py.
 
         What else it offers are words that MicroPython's compiler knows.
         """
-        self.tree = _Inline(self, modules).visit(self.tree)
+        self.tree = _Inline(self, modules, set(once)).visit(self.tree)
         self.tree.body = [
             node for node in self.tree.body if shortnames.origin(node, self.dotted) != "compat"
         ]
@@ -192,37 +198,11 @@ def _exported(module: str, name: str, modules: dict[str, Module]) -> Value | Non
     return modules[module].constants.get(name) if name and module in modules else None
 
 
-class _Bare(ast.NodeTransformer):
-    """Takes off docstrings and annotations; viper's types stay."""
-
-    def generic_visit(self, node):
-        super().generic_visit(node)
-        if getattr(node, "body", None) == [] and not isinstance(node, ast.Module):
-            node.body = [ast.Pass()]
-        return node
-
-    def visit_Expr(self, node):
-        return None if isinstance(node.value, ast.Constant) else node
-
-    def visit_AnnAssign(self, node):
-        return ast.Assign([node.target], node.value) if node.value else None
-
-    def visit_FunctionDef(self, node):
-        self.generic_visit(node)
-        if not any("viper" in ast.unparse(decorator) for decorator in node.decorator_list):
-            node.returns = None
-            for arg in node.args.args:
-                arg.annotation = None
-        return node
-
-    visit_AsyncFunctionDef = visit_FunctionDef
-
-
 class _Inline(ast.NodeTransformer):
     """Integer constants become literals, and choices between constants are made."""
 
-    def __init__(self, module: Module, modules: dict[str, Module]):
-        self.module, self.modules = module, modules
+    def __init__(self, module: Module, modules: dict[str, Module], once: set[str]):
+        self.module, self.modules, self.once = module, modules, once
         self.hidden: list[set[str]] = []  # names that are a function's own
 
     def visit_FunctionDef(self, node):
@@ -256,26 +236,30 @@ class _Inline(ast.NodeTransformer):
             return node.body if node.test.value else node.orelse
         return node
 
+    def visit_If(self, node):
+        self.generic_visit(node)
+        match node.test:
+            case ast.BoolOp(op=ast.And(), values=[ast.Constant(value=False), *_]):
+                return node.orelse or None
+        return node
+
     def _literal(self, node):
         value = self.module.value(node, self.modules)
-        return ast.Constant(value) if isinstance(value, int) else node
+        text = isinstance(node, ast.Name | ast.Attribute) and _last(node) in self.once
+        return ast.Constant(value) if isinstance(value, int) or (text and value) else node
 
 
-def _shake(modules: dict[str, Module]) -> None:
-    """Drop imports, definitions and assignments that nobody says, until nothing falls any more."""
-    size = -1
-    while size != (size := sum(1 for m in modules.values() for _ in ast.walk(m.tree))):
-        for module in modules.values():
-            names = {node.id for node in ast.walk(module.tree) if isinstance(node, ast.Name)}
-            module.tree = _Imports(names | shortnames.DOORS).visit(module.tree)
-        said = set(shortnames.DOORS)
-        for node in (node for module in modules.values() for node in ast.walk(module.tree)):
-            if isinstance(node, ast.Name | ast.Attribute) and not isinstance(node.ctx, ast.Store):
-                said.add(node.id if isinstance(node, ast.Name) else node.attr)
-            elif isinstance(node, ast.ImportFrom):
-                said |= {alias.name for alias in node.names}
-        for module in modules.values():
-            module.tree = _Definitions(said).visit(module.tree)
+def _last(node: ast.Name | ast.Attribute) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr
+
+
+def _once(modules: dict[str, Module]) -> set[str]:
+    """The names that are asked for in one place only."""
+    asked: Counter[str] = Counter()
+    for node in (node for module in modules.values() for node in ast.walk(module.tree)):
+        if isinstance(node, ast.Name | ast.Attribute) and not isinstance(node.ctx, ast.Store):
+            asked[_last(node)] += 1
+    return {name for name, n in asked.items() if n == 1}
 
 
 def _flatten(trees: Iterable[ast.Module]) -> None:
@@ -307,57 +291,3 @@ def _reached(modules: dict[str, Module]) -> list[str]:
                 todo |= {place, inner, place.rpartition(".")[0]}
         todo = (todo & set(modules)) - reached
     return sorted(reached)
-
-
-class _Imports(_Bare):
-    def __init__(self, said: set[str]):
-        self.said = said
-
-    def visit_Import(self, node):
-        node.names = [a for a in node.names if (a.asname or a.name).split(".")[0] in self.said]
-        return node if node.names else None
-
-    visit_ImportFrom = visit_Import
-
-
-class _Definitions(_Bare):
-    def __init__(self, said: set[str]):
-        self.said = said
-        self.inside = 0  # functions
-
-    def visit_FunctionDef(self, node):
-        if not self.inside and not node.name.startswith("__") and node.name not in self.said:
-            return None
-        self.inside += 1
-        self.generic_visit(node)
-        self.inside -= 1
-        return node
-
-    visit_AsyncFunctionDef = visit_FunctionDef
-
-    def visit_ClassDef(self, node):
-        return self.generic_visit(node) if node.name in self.said else None
-
-    def visit_Assign(self, node):
-        if _harmless(node.value):
-            node.targets = [target for target in node.targets if not self._idle(target)]
-        return node if node.targets else None
-
-    def visit_AugAssign(self, node):
-        return None if self._idle(node.target) and _harmless(node.value) else node
-
-    def _idle(self, target: ast.expr) -> bool:
-        """Whether nobody reads what is assigned there."""
-        match target:
-            case ast.Name(id=name):
-                return not self.inside and name not in self.said
-            case ast.Attribute(value=ast.Name(id="self"), attr=name):
-                return name not in self.said
-        return False
-
-
-def _harmless(value: ast.expr) -> bool:
-    """Whether an expression does nothing but have a value."""
-    makers = {"array", "bytearray", "bytes", "memoryview"}
-    calls = [node.func for node in ast.walk(value) if isinstance(node, ast.Call)]
-    return all(isinstance(called, ast.Name) and called.id in makers for called in calls)

@@ -59,15 +59,18 @@ def each(script: str, short: int, long: int, *arguments: object) -> float:
     return (high - low) / (long - short)
 
 
+def known(name: str) -> dict[str, float]:
+    """Of a piece of known work: instructions here, on the chip, and their ratio."""
+    viper = name == "viper loop"
+    chip, body = VIPER if viper else KNOWN[name]
+    script = _SCRIPT % ("@micropython.viper" if viper else "", ": int" if viper else "", body)
+    here = each(script, 1000, _LONG * (10 if viper else 1))
+    return {"here": round(here, 1), "chip": chip, "ratio": round(chip / here, 3)}
+
+
 def calibration() -> dict[str, dict[str, float]]:
-    """Of each piece of known work: instructions here, on the chip, and their ratio."""
-    table = {}
-    for name, (chip, body) in [*KNOWN.items(), ("viper loop", VIPER)]:
-        viper = name.startswith("viper")
-        script = _SCRIPT % ("@micropython.viper" if viper else "", ": int" if viper else "", body)
-        here = each(script, 1000, _LONG * (10 if viper else 1))
-        table[name] = {"here": round(here, 1), "chip": chip, "ratio": round(chip / here, 3)}
-    return table
+    """All that is known."""
+    return {name: known(name) for name in [*KNOWN, "viper loop"]}
 
 
 def heap(script: str) -> list[int]:

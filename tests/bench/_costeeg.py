@@ -19,6 +19,7 @@ from lamp import names, wire
 from lamp.nightlog import NightLog
 
 from tests.bench import _costcount as count
+from tests.bench import _costscripts as scripts
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "firmware" / "sim"))
@@ -36,31 +37,9 @@ import gc, sys
 sys.path[:0] = [%(made)r, %(made)r + "/sim"]
 from array import array
 from lamp import night
-from lamp.nightlog import NightLog
+from lamp.rawlog import RawLog
 
-class Flash:
-    sectors, sector_size = 384, 4096
-    def __init__(self):
-        self.cells = bytearray(16 * 4096)
-        for i in range(len(self.cells)):
-            self.cells[i] = 255
-    def read(self, sector, offset, buf):
-        at = sector %% 16 * 4096 + offset
-        for i in range(len(buf)):
-            buf[i] = self.cells[at + i]
-    def program(self, sector, offset, data):
-        at = sector %% 16 * 4096 + offset
-        for i in range(len(data)):
-            self.cells[at + i] &= data[i]
-    def erase(self, sector):
-        for i in range(4096):
-            self.cells[sector %% 16 * 4096 + i] = 255
-
-class Settings(dict):
-    def set(self, key, value):
-        self[key] = value
-        return True
-
+%(parts)s
 BURST, BURSTS = 15, 250
 seed = 7
 noise = array("i")
@@ -76,7 +55,7 @@ def burst(k):
 
 settings = Settings()
 settings["kit"] = %(kit)d
-story = night.Night(NightLog(Flash()), settings, 125, 1, 1)
+story = night.Night(RawLog(Flash(), 0), settings, 125, 1, 1)
 story.begin()
 story.clock_set(1772402400, 60)
 """
@@ -119,6 +98,7 @@ def script(what: str, bits: int, **more: int) -> str:
     made = build.compiled(bits, ROOT / "build" / "firmware", ROOT / "firmware" / "sim")
     text = _SCRIPT + {"run": _RUN, "heap": _HEAP}[what]
     given = {"made": str(made), "kit": names.KIT.index("eeg"), **more}
+    given["parts"] = scripts.parts(what == "heap")
     return build.squeezed().speak(text % given)
 
 

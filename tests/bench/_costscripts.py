@@ -38,15 +38,8 @@ def burst(k):
         buf[i] = light[at + i]
 """
 
-_LAMP = """
-sys.path[:0] = [%(made)r, %(made)r + "/sim"]
-from lamp import night
-from lamp.heart import Heart
-from lamp.loops import Loops
-from lamp.nightlog import NightLog
-from lamp.staging import Stager
-from lamp.wire import Epoch
-
+# a night's flash and settings
+_PARTS = """
 class Flash:
     sectors, sector_size = 384, 4096
     def __init__(self):
@@ -67,7 +60,18 @@ class Settings(dict):
     def set(self, key, value):
         self[key] = value
         return True
+"""
 
+_LAMP = """
+sys.path[:0] = [%(made)r, %(made)r + "/sim"]
+from lamp import night
+from lamp.heart import Heart
+from lamp.loops import Loops
+from lamp.nightlog import NightLog
+from lamp.staging import Stager
+from lamp.wire import Epoch
+
+%(parts)s
 heart, stager, loops, epoch = Heart(50), Stager(), Loops(), Epoch()
 stages = []
 
@@ -168,8 +172,12 @@ def lamp(what: str, bits: int) -> str:
     """The script `run`, `night` or `heap` for the firmware built for `bits`."""
     made = build.compiled(bits, ROOT / "build" / "firmware", ROOT / "firmware" / "sim")
     text = _FINGER + _LAMP + {"run": _RUN, "night": _NIGHT, "heap": _HEAP}[what]
-    cells = _LOOPS if what == "heap" else _SLICES
-    return build.squeezed().speak(text % {"made": str(made), **cells})
+    return build.squeezed().speak(text % {"made": str(made), "parts": parts(what == "heap")})
+
+
+def parts(free: bool) -> str:
+    """The stand-ins for flash and settings; `free`: they allocate nothing."""
+    return _PARTS % (_LOOPS if free else _SLICES)
 
 
 def twin(folder: Path, model: Path) -> str:

@@ -35,22 +35,10 @@ GC_US = 15_000  # the documentation says several ms
 ERASE_SLOWEST_MS = 400  # of W25Q32JV; 45 typical, which the simulator charges
 ROM_US = 350_000  # bootloader and IDF, before MicroPython: an estimate
 HOURS = 10.0
-LATER = {
-    "raw",
-    "usb",
-    "checkup",
-    "dawn",
-}  # a host on the cable, the doctor, a dawn that was planned
-EEG = {
-    "rawlog",
-    "eeg",
-    "eegmodel",
-    "eegstaging",
-    "eegloops",
-    "bothloops",
-    "ads1292r",
-}  # what only one kit loads
-HEART = {"heart", "stagemodel", "staging", "max30102"}
+# Raw EEG, a host on the cable, the doctor, a dawn that was planned, a setting that a host asks for
+LATER = {"raw", "usb", "checkup", "dawn", "desk"}  # load these besides
+EEG = {"eegkit", "eegmodel", "ads1292r"}  # what only one kit loads
+HEART = {"heartkit", "stagemodel", "max30102"}
 SLOW = 240 / 80  # the lamp runs on 80 MHz (board.CPU_HZ): what is charged in the gaps
 OVERLAP_S = 120  # of a sync in step with the lamp, over the night's beginning
 
@@ -60,7 +48,7 @@ def run(data, train) -> dict:
         folder = Path(name)
         result: dict = mpy_bytes() | heap() | instructions(folder)
         us = result["us_per_instruction"] * SLOW
-        boot_us = ROM_US + round(boot_instructions(folder) * us)
+        boot_us = boot(folder, us)
         work = [
             [1000, round(result["us_per_sample"] * 50 * SLOW)],
             [30_000, round(result["us_per_epoch"] * SLOW)],
@@ -158,6 +146,11 @@ def agreement(lamp: str, twin: str) -> float:
     return sum(a == b for a, b in pairs) / len(pairs)
 
 
+def boot(folder: Path, us: float) -> int:
+    """Microseconds from power to a lamp that has loaded its night, `us` an instruction."""
+    return ROM_US + round(boot_instructions(folder) * us)
+
+
 def boot_instructions(folder: Path) -> int:
     """From the interpreter's start to a lamp that advertises, less what the simulator takes."""
     made = build.compiled(64, places.built(), places.simulator())
@@ -252,7 +245,7 @@ GOALS = {
     "mpy_bytes_eeg_night": "<= 40960",
     "heap_largest_block": "",
     "heap_largest_block_ten_hours": "",
-    "boot_to_advertising_ms": "",
+    "boot_to_advertising_ms": "<= 10000",
 }
 
 

@@ -9,12 +9,15 @@ from lamp.ring import HEADER_SIZE, sealed
 
 def bytes_of(log, night):
     """The raw samples of a night as a host reads them, in windows of an odd size."""
-    got, buf = b"", bytearray(247)
+    entry = log.entry(night | wire.RAW)
+    got, buf, at = bytearray(entry[1] if entry else 0), bytearray(247), 0
     while True:
-        n = log.read(night | wire.RAW, len(got), buf, None)
+        n = log.read(night | wire.RAW, at, buf, None)
         if not n:
+            assert at == len(got)
             return got
-        got += bytes(buf[:n])
+        got[at : at + n] = buf[:n]
+        at += n
 
 
 def frames(sector, night):

@@ -1,9 +1,12 @@
 """The lamp's server over a log in memory: every request a status, no request an exception."""
 
+import gc
 import struct
+import sys
 
 from fakes import Clock, Held, Memory, Night, Settings
 from lamp import names, server, wire
+from lamp.compat import CPYTHON
 from lamp.nightlog import NightLog
 from sim.flash import Flash, Sectors
 
@@ -442,3 +445,22 @@ def test_a_request_with_tag_0_is_done_and_not_answered():
     request = bytes((wire.READ, 0)) + struct.pack("<HII", 1, 0, 100)
     assert len(lamp.handle(request, FRIEND)) == 0 and len(stream(lamp)) == 1
     assert len(lamp.handle(request, FRIEND)) == 0 and len(stream(lamp)) == 1
+
+
+def test_what_a_host_sets_is_let_go_of_and_darkness_does_not_wait_for_it():
+    lamp, held = made(), [0] * 12
+    for k in range(12):
+        assert ask(lamp, wire.GET, bytes((wire.KEY_MODE,)))[0] == wire.OK
+        assert ask(lamp, wire.SET, bytes((wire.KEY_LIVE, 9)))[0] == wire.BAD_REQUEST
+        assert ask(lamp, wire.BONDS)[0] == wire.OK
+        lamp.failed = 0
+        assert "lamp.desk" not in sys.modules
+        gc.collect()
+        held[k] = 0 if CPYTHON else gc.mem_alloc()
+    assert held[11] <= held[2], held
+    sys.modules["lamp.desk"] = None  # as where there is no memory for it
+    try:
+        assert ask(lamp, wire.GET, bytes((wire.KEY_MODE,)))[0] == wire.FAULT
+        assert ask(lamp, wire.LAMP_OFF)[0] == wire.OK
+    finally:
+        del sys.modules["lamp.desk"]

