@@ -1,6 +1,6 @@
 """Joins the board and the night; what is left when both fail.
 
-The button held at boot, or three crashes in a row since it was plugged in, start the lamp in
+The button held at boot, or three falls in a row since it was plugged in, start the lamp in
 safe mode: `board.safe`, and no night begins by itself. The last four crashes stay in the
 settings (`crash0` .. `crash3`, in a ring; `crashes` counts them, and those of single tasks, which
 are only started again).
@@ -19,6 +19,7 @@ from .board import Board
 CRASHES = 4
 CRASH_BYTES = 240  # the end of a traceback, where the cause stands
 STRIKES = 3
+ASKED = -1  # strikes before a reset on purpose
 RETRY_S = 5  # between tries to build a board that cannot be built
 GC_BYTES = 4096  # collect often while code is loaded, or the heap ends up in pieces
 SPARE = [bytearray(1024)]  # let go of in a crash, which may come from full memory
@@ -50,12 +51,17 @@ def main():
 
 
 def in_a_row(board):
-    """Crashes and watchdog bites since the lamp was plugged in or last ran for STEADY_S."""
+    """Starts that nobody asked for since the lamp was plugged in or last ran for STEADY_S.
+
+    They are counted here and not where it fell: of a bite or a panic nobody is left to count, and
+    a panic's cause reads as that of our own reset. Who resets it on purpose sets ASKED before.
+    """
     strikes = board.settings.get("strikes", 0)
-    if board.reset_cause == machine.PWRON_RESET and strikes:
-        strikes = 0
-        board.settings.set("strikes", 0)
-    elif board.reset_cause == machine.WDT_RESET:  # nobody was left to count it
+    if board.reset_cause == machine.PWRON_RESET:
+        if strikes:
+            board.settings.set("strikes", 0)
+        return 0
+    if board.reset_cause != machine.SOFT_RESET:
         strikes += 1
         board.settings.set("strikes", strikes)
     return strikes
@@ -75,7 +81,7 @@ async def forgive(board):
     await asyncio.sleep(STEADY_S - PROVE_S)
     strikes = board.settings.get("strikes", 0)
     if strikes:
-        board.settings.set("strikes", 0)
+        board.settings.set("strikes", ASKED if strikes >= STRIKES else 0)
     if strikes >= STRIKES:
         machine.reset()
     while True:
@@ -97,7 +103,6 @@ def crash(board, error):
         board.light.set(0)
         SPARE.clear()
         gc.collect()
-        board.settings.set("strikes", board.settings.get("strikes", 0) + 1)
         note(board, error)
     finally:
         machine.reset()

@@ -111,7 +111,7 @@ def flash(
         version = ".".join(map(str, board.value("tuple(__import__('sys').implementation[1][:3])")))
         size = sum(map(len, files.values()))
         found = Flashed(port, name_of(board), len(files), size, version)
-        board.reset()
+        restart(board)
     return found
 
 
@@ -175,6 +175,12 @@ def keep(board: Remote, settings: Mapping[str, int | bytes]) -> None:
         "import esp32\nstore = esp32.NVS('lamp')\n"
         f"for key, blob in {blobs!r}.items():\n store.set_blob(key, blob)\nstore.commit()"
     )
+
+
+def restart(board: Remote, settings: Mapping[str, int | bytes] | None = None) -> None:
+    """Keep `settings` and start the lamp anew, which is told that it did not fall (main.ASKED)."""
+    keep(board, {**(settings or {}), "strikes": -1})
+    board.reset()
 
 
 def forget_trial(board: Remote) -> None:

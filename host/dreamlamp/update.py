@@ -92,7 +92,7 @@ def _begin(port: str, told: Told, files: Mapping[str, bytes] | None) -> int | No
         same = {f"/{SLOTS[old]}{path[2:]}": data for path, data in new.items()}
         if not differing(held, same):
             board.run(marking(old))
-            board.reset()
+            flash.restart(board)
             return None
         steps = list(scripts(new, slot))
         for done, script in enumerate(steps, 1):
@@ -105,7 +105,7 @@ def _begin(port: str, told: Told, files: Mapping[str, bytes] | None) -> int | No
                 "use another cable and update again"
             )
         board.run(marking(old | doctor.TRIAL))
-        board.reset()
+        flash.restart(board)
     return slot
 
 

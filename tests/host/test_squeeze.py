@@ -445,3 +445,9 @@ def main():
 @pytest.mark.parametrize("why", STAYS)
 def test_a_function_means_the_same_where_it_is_put(tmp_path, why):
     assert lamp_run(squeezed(main=STAYS[why]), tmp_path) == "(7, 2)"
+
+
+def test_what_no_lamp_can_be_is_not_flashed():
+    said = "".join(build.squeezed().files.values()), str(build.squeezed().names)
+    assert "EegLoops" in said[1]
+    assert "BothLoops" not in said[1] and "bothloops" not in said[0]

@@ -102,7 +102,7 @@ def test_a_setting_is_kept_over_a_reset(port, restored):
     ask(port, lambda line: dials.write(line, wire.KEY_RESCUES, 3))
     before = boots(port)
     with connect(port) as remote:
-        remote.reset()
+        flash.restart(remote)
     assert ask(port, lambda line: dials.read(line, wire.KEY_RESCUES)) == 3
     assert boots(port) != before
 
@@ -204,14 +204,14 @@ def test_mpremote_itself_lists_its_files(port):
     ).stdout  # fmt: skip
     assert "main.py" in said and "choose.mpy" in said
     with connect(port) as remote:
-        remote.reset()
+        flash.restart(remote)
 
 
 def test_a_broken_update_is_taken_back_by_the_lamp_itself_and_the_nights_stay(port, tmp_path):
     before = nights(port, tmp_path / "before")
     with connect(port) as remote:
         files = flash.firmware(flash.check(remote))
-        remote.reset()
+        flash.restart(remote)
     broken = {path[3:]: data for path, data in files.items() if path.startswith("/a/")}
     del broken["lamp/main.mpy"]
     broken["lamp/main.py"] = b"raise RuntimeError('broken')"

@@ -156,6 +156,49 @@ def test_three_crashes_in_a_row_are_noted_and_lead_to_safe_mode(lamp):
     assert b"ValueError: broken" in bytes.fromhex(blobs["crash2"])
 
 
+# How a boot may end that nobody asked for. MicroPython's port (modmachine.c) gives a panic the
+# cause of a reset.
+FALLS = {
+    "an exception": ("raise ValueError", 43),
+    "a panic": ("import machine\nmachine.reset()", 43),
+    "a bite": ("await asyncio.sleep_ms(60000)", 44),
+}
+
+
+@pytest.mark.parametrize("fall", FALLS)
+def test_the_third_fall_of_any_kind_makes_it_safe_and_ten_good_minutes_end_that(lamp, fall):
+    body, status = FALLS[fall]
+    body = "print('safe', board.safe)\nif not board.safe:\n    " + body.replace("\n", "\n    ")
+    for _ in range(3):
+        found, said, fell = lamp(body + "\n" + SLEEP, stop_at_s=3600)
+        assert found == status and "safe False" in said, said
+    found, said, state = lamp(body + "\n" + SLEEP)
+    assert found == 43 and "safe True" in said, said
+    assert 600_000 < state["world_ms"] - fell["world_ms"] < 610_000
+    for _ in range(3):  # its own reset was no fall
+        found, said, _ = lamp(body + "\n" + SLEEP)
+        assert found == status and "safe False" in said, said
+
+
+def test_a_host_that_resets_the_lamp_makes_it_no_less_trusted(lamp):
+    asked = "board.settings.set('strikes', -1)\nimport machine\nmachine.reset()"
+    for _ in range(4):
+        found, said, _ = lamp("print('safe', board.safe)\n" + asked, stop_at_s=600)
+        assert found == 43 and "safe False" in said, said
+
+
+@pytest.mark.parametrize("fit", [True, False])
+def test_a_trial_is_proven_after_a_minute_and_only_with_its_radio_up(lamp, fit):
+    body = (
+        f"class Trial:\n    prove = lambda: print('proven')\nsys.modules['choose'] = Trial\n"
+        f"board.ble.active = lambda: {fit}\n" + SLEEP
+    )
+    for stop_s, proven in ((58, False), (65, fit)):
+        _, said, _ = lamp(body, stop_at_s=stop_s)
+        assert said.count("proven") == proven, said
+        (lamp.world / "state.json").unlink()
+
+
 def test_a_task_that_fails_is_noted_and_started_again_in_the_dark(lamp):
     body = (
         "async def task(n):\n    board.light.set(500)\n    n[0] += 1\n"
@@ -325,7 +368,7 @@ def test_a_lamp_out_of_memory_restarts(lamp):
     status, said, state = lamp(body, stop_at_s=600)
     assert (status, state["cause"]) == (43, 2), said
     assert "MemoryError" in said
-    assert "strikes" in json.loads((lamp.world / "nvs.json").read_text())["lamp"]
+    assert "crash0" in json.loads((lamp.world / "nvs.json").read_text())["lamp"]
 
 
 def test_the_lamp_is_dark_after_every_way_to_die(lamp):

@@ -70,7 +70,7 @@ def doctor(
 
 def _wiring(port: str | None, kit: str | None, as_json: bool) -> None:
     """The checks of the build guide (hardware/README.md), at the board's own prompt."""
-    from .. import remote
+    from .. import flash, remote
 
     port = port or remote.find_port()
     with remote.connect(port) as board, terminal.bars({}) as told:
@@ -80,7 +80,7 @@ def _wiring(port: str | None, kit: str | None, as_json: bool) -> None:
             err.print("USB is in: no electrodes on anybody until it is out again.", style="red")
         checks_of = bringupeeg.checks if kit == "eeg" else bringup.checks
         found = checks_of(board.run, told, ask)
-        board.reset()
+        flash.restart(board)
     if as_json:
         show_json({"port": port, "kit": kit, "checks": [check.as_json() for check in found]})
     else:

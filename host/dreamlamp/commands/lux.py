@@ -34,8 +34,7 @@ def lux(lux: int | None, port: str | None, as_json: bool) -> None:
             bringup.shine(board.run, SECONDS)
             with answered("give what the meter read, as in `dreamlamp lux 180`"):
                 lux = click.prompt("What did it read, in lux", type=LUX, err=True)
-        flash.keep(board, {"full_lux": lux})
-        board.reset()
+        flash.restart(board, {"full_lux": lux})
     if as_json:
         show_json({"port": port, "full_lux": lux})
     else:
