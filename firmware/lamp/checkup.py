@@ -77,7 +77,7 @@ def flash(log):
         (ring.programs, ring.bytes, ring.erases, ring.faults, ring.evicted, ring.lost)
         + (log.rot, log.torn, ring.flash.sectors, len(nights), unsynced)
         + (files[0] * files[2], files[0] * files[3])
-        + (sum([owner == _BAD for owner in ring.owner]), log.newest)
+        + (sum(owner == _BAD for owner in ring.owner), log.newest)
     )
 
 

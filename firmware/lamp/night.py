@@ -274,10 +274,13 @@ async def run(board):
     """Keep watch for ever on the parts of `board` (DESIGN.md, Faces)."""
     settings, sensor, clock = board.settings, board.sensor, board.clock
     boot = (settings.get("boot", 0) + 1) & 0xFFFF
-    settings.set("boot", boot)
+    if boot > 1:  # a first start that is cut short is a first start again
+        settings.set("boot", boot)
     parts = own(settings.get("kit", wire.KIT_HEART))
     log = parts.log(board.flash, settings.get("raw", 0))
     night = Night(log, settings, sensor.rate_hz, boot, board.reset_cause, board.safe)
+    if boot == 1:
+        settings.set("boot", boot)
     unix_s = clock.unix_s()
     if unix_s:  # it outlived a reset, not the power
         night.now_s = clock.now_s()
@@ -292,7 +295,7 @@ async def run(board):
     sensor.wake()
     while True:
         read_ms = clock.now_ms()
-        if night.plug(board.power.usb_present()):
+        if night.kit & wire.KIT_EEG and night.plug(board.power.usb_present()):
             if night.plugged:
                 sensor.sleep()
             else:

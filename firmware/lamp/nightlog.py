@@ -399,13 +399,14 @@ class NightLog:
     def entry(self, night):
         """(id, bytes, epochs, flags, boot, second) of a night, some 40 ms of work; None: no such.
 
-        `bytes` as written, `epochs` the index after the last one. A night whose headers have all
-        rotted since the boot is none, as it would be after the next.
+        `bytes` as written, `epochs` the index after the last one. A night whose headers cannot be
+        read is none until the next boot, which may read them again.
         """
         sector, head = self.ring.last(night)
         if not head:
             if night != self.open_id:
-                self._drop(night)
+                self._forget(night)
+                self.ring.lose(night)
             return None
         epochs, length = head[4], head[5]
 
@@ -432,10 +433,13 @@ class NightLog:
         return self._is(night, sha) and self._drop(night)
 
     def _drop(self, night):
+        self._forget(night)
+        return self.ring.drop(night)
+
+    def _forget(self, night):
         if night == self.ring.newest:
             self._sector = -1
         self._digest, self._hashing = _NO_DIGEST, 0
-        return self.ring.drop(night)
 
     def _is(self, night, sha):
         if night == self.open_id or self.ring.find(night, 0) < 0:

@@ -253,6 +253,11 @@ class Ring:
                     break
         return found
 
+    def lose(self, night):
+        """Leave a night alone that cannot be read: nothing is written to it, nor in its place."""
+        for sector in self.parts(night):
+            self.owner[sector] = _BAD
+
     def last(self, night):
         """(sector, header) of the last part of a night; (-1, None) if there is none."""
         best, found = None, -1

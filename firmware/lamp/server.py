@@ -193,11 +193,14 @@ class Server:
     def nights(self, request):
         """Entries from the asked one on, a few: each is work, and the sensor waits meanwhile."""
         end = HEAD + 1
-        for night in self.log.nights()[request[2] : request[2] + _PAGE]:
-            entry = end + wire.NIGHT_ENTRY_SIZE <= self.room and self.log.entry(night)
+        for night in self.log.nights()[request[2] :]:
+            after = end + wire.NIGHT_ENTRY_SIZE
+            if after > self.room or after > HEAD + 1 + _PAGE * wire.NIGHT_ENTRY_SIZE:
+                break
+            entry = self.log.entry(night)
             if entry:
                 struct.pack_into(wire.NIGHT_ENTRY, self.out, end, *entry)
-                end += wire.NIGHT_ENTRY_SIZE
+                end = after
         self.out[HEAD] = min(len(self.log.nights()), 255)
         return end - HEAD
 

@@ -26,7 +26,7 @@ MISSING = -1  # no such half minute, no such beat; not the temperature's, see be
 NO_TEMPERATURE = -128
 # column of nights.COLUMNS: label, unit, physical value of one count
 SIGNALS = {
-    "stage": ("Stage at once", "", 1), "confidence": ("Confidence", "%", 1),
+    "stage": ("Stage at once", "", 1), "confidence": ("Sure at once", "%", 1),
     "quality": ("Quality", "%", 1),
     "hr_bpm_x10": ("Heart rate", "bpm", 0.1), "rmssd_ms": ("RMSSD", "ms", 1),
     "base_bpm": ("Baseline", "bpm", 1), "score": ("Loop score", "%", 1),

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from . import shortnames
+from .errors import DreamlampError
 
 
 class Parsed(Protocol):
@@ -35,6 +36,12 @@ def _said(tree: ast.Module) -> set[str]:
     foreign = {(alias.asname or alias.name).split(".")[0] for n in imports for alias in n.names}
     said = set()
     for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            hidden = foreign & shortnames.own(node)
+            if hidden:  # what is asked of it would be taken for the module's
+                raise DreamlampError(
+                    f"a name of line {node.lineno} hides the module {hidden.pop()}: take another"
+                )
         match node:
             case ast.Attribute(value=ast.Name(id=module)) if module in foreign:
                 pass
@@ -122,6 +129,8 @@ class _Definitions(Bare):
 
 def _harmless(value: ast.expr) -> bool:
     """Whether an expression does nothing but have a value."""
+    if any(isinstance(node, ast.Await | ast.Yield | ast.YieldFrom) for node in ast.walk(value)):
+        return False
     makers = {"array", "bytearray", "bytes", "memoryview"}
     calls = [node.func for node in ast.walk(value) if isinstance(node, ast.Call)]
     return all(isinstance(called, ast.Name) and called.id in makers for called in calls)

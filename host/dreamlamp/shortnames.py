@@ -68,7 +68,7 @@ def own(function) -> set[str]:
     free = set()
     for part in function.body if isinstance(function.body, list) else [function.body]:
         names |= bound(part)
-        free |= {n for x in _near(part) if isinstance(x, ast.Global) for n in x.names}
+        free |= {n for x in (part, *_near(part)) if isinstance(x, ast.Global) for n in x.names}
     return names - free
 
 

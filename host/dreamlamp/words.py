@@ -128,13 +128,13 @@ def sure_sentences(facts: dict) -> list[str]:
     sure, said = facts["sureness"], []
     if sure["confidence_percent"] is not None:
         said.append(
-            f"The lamp named a stage in {sure['scored_percent']:.0f} % of the night, with "
+            f"A stage is named in {sure['scored_percent']:.0f} % of the night, with a chance of "
             f"{sure['confidence_percent']:.0f} % on average to be right; in "
-            f"{sure['unsure_percent']:.0f} % of it with less than an even chance."
+            f"{sure['unsure_percent']:.0f} % of it with less than an even one."
         )
         if facts["kit"] == "heart":
             said.append(
-                "Each is read with the five minutes that followed in view, which makes it surer; "
+                "Each is read with the five minutes that followed in view, which mends a few; "
                 "`dreamlamp why` tells what the lamp went by at the time."
             )
     else:

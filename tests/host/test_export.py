@@ -132,7 +132,8 @@ def test_tables_hold_every_value_of_the_log(night, tmp_path, kind):
             tables[name.split(".")[0]] = pyarrow.parquet.read_table(path).to_pydict()
     for name in COLUMNS:
         assert [int(v) for v in tables["-epochs"][name]] == night.epochs[name].tolist()
-    assert tables["-epochs"]["stage_name"] == night.stages
+    assert tables["-epochs"]["stage_name"] == night.at_once
+    assert tables["-epochs"]["hypnogram"] == night.stages
     intervals = [ibi for held in night.beats for ibi in held.ibi_ms[: held.n]]
     assert [int(v) for v in tables["-beats"]["ibi_ms"]] == intervals
     assert np.all(np.diff([float(v) for v in tables["-beats"]["second"]]) > 0)

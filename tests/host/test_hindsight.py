@@ -1,11 +1,22 @@
 """Stages in hindsight: integers against floating point, five minutes late and never later."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from dreamlamp import hindsight, nights
-from dreamlamp.summary import summarise
+from dreamlamp import (
+    because,
+    edf,
+    export,
+    hindsight,
+    index,
+    journal,
+    nights,
+    openmhealth,
+    terminal,
+)
+from dreamlamp.summary import reasons, summarise
 from lamp import wire
 from nightmaker import Maker
 
@@ -90,18 +101,50 @@ def test_where_motion_was_measured_its_own_weights_decide():
 
 
 def half_a_night(kit: int) -> nights.Night:
-    """Light sleep with one epoch of REM in it that the lamp was not sure of."""
-    made = Maker().boot(kit=kit)
+    """Light sleep with one epoch of REM, in which a loop is seen, and one of wake that the lamp
+    was not sure of."""
+    unsure = {
+        20: {"stage": wire.R, "p_r": 140, "score": 120, "flags": wire.F_WORN | wire.F_GATE},
+        30: {"stage": wire.W, "p_w": 140},
+    }
+    made = Maker().boot(kit=kit).clock()
     for i in range(40):
-        made.epoch(**({"stage": wire.R, "p_r": 140} if i == 20 else {"stage": wire.N2, "p_r": 5}))
+        made.epoch(**unsure.get(i, {"stage": wire.N2, "p_r": 5, "p_w": 5}))
+        if i == 20:
+            made.index = i
+            made.event(wire.LOOP, 30, 120, 100, wire.CYCLE)
+            made.index = i + 1
     return nights.decode(made.end().raw(), 7)
 
 
-def test_the_report_reads_a_heart_in_hindsight_and_the_decision_as_it_was():
+def test_whoever_shows_the_night_reads_it_in_hindsight(tmp_path):
     night = half_a_night(wire.KIT_HEART)
-    assert night.at_once[20] == "R" and night.stages == ["N2"] * 40
-    assert summarise(night)["statistics"]["rem"] == 0
-    assert summarise(night)["sureness"]["confidence_percent"] == night.hindsight.confidence.mean()
+    facts = summarise(night)
+    assert (night.at_once[20], night.at_once[30]) == ("R", "W")
+    assert night.stages == ["N2"] * 40
+    assert facts["statistics"]["rem"] == facts["statistics"]["waso"] == 0
+    assert facts["sureness"]["confidence_percent"] == night.hindsight.confidence.mean()
+    assert (index.asleep(night) == index.ASLEEP).all()
+    assert {text for _, _, text in edf.annotations(night, facts)} >= {"Sleep stage N2"}
+    assert "Sleep stage R" not in str(edf.annotations(night, facts))
+    assert "rem" not in str(openmhealth._episodes(night, night.began()))
+    assert "█" not in terminal.hypnogram(night, 40)[1].plain  # REM's row
+    _, trace = journal.trace_of(night, "loop", 600)
+    assert set(trace["stage"]) == {"N2"}
+    (file, _) = export.export(night, "one", tmp_path, "hypnogram")
+    made = json.loads(file.read_text())
+    assert set(made["values"]) == {"LIGHT"} and made["proba"]["REM"][20] < 0.2
+    table = export.epochs(night, facts)
+    assert table["hypnogram"] == night.stages and table["stage_name"] == night.at_once
+    assert table["hypnogram_percent"] == night.hindsight.confidence.tolist()
+
+
+def test_what_was_decided_is_explained_by_what_was_said_at_once():
+    night = half_a_night(wire.KIT_HEART)
+    (reason,) = reasons(night)
+    assert reason["stage"] == "R" and reason["confidence"] == 80
+    (case,) = because.cases(night)
+    assert case.figures["stage"] == "R" and "REM" in case.sentence
 
 
 def test_an_eeg_night_keeps_what_was_said_at_once():

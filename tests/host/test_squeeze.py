@@ -244,6 +244,32 @@ def test_reaching_a_name_by_its_letters_is_refused():
         squeezed(main="def main(o):\n    return getattr(o, 'beats')\n")
 
 
+def test_a_name_that_hides_a_module_is_refused():
+    with pytest.raises(errors.DreamlampError, match="hides the module time"):
+        squeezed(main="import time\ndef main(time):\n    return time.now_s()\n")
+
+
+def test_a_global_of_a_function_keeps_its_name(tmp_path):
+    text = "count = 0\ndef add():\n    global count\n    count += 1\n"
+    files = squeezed(main=text + "def main():\n    add()\n    add()\n    return count\n")
+    assert lamp_run(files, tmp_path) == "2"
+
+
+def test_what_is_awaited_happens_though_nobody_reads_what_it_gives(tmp_path):
+    text = """
+import asyncio
+class One:
+    def __init__(self): self.n = 0
+    async def run(self, other): self.unread = await other
+one = One()
+async def more(): one.n += 1
+def main():
+    asyncio.run(one.run(more()))
+    return one.n
+"""
+    assert lamp_run(squeezed(main=text), tmp_path) == "1"
+
+
 def test_a_traceback_is_turned_back():
     made = build.squeezed()
     short = next(new for new, long in made.names["heartkit"].items() if "heart.Heart" in long)
