@@ -206,12 +206,15 @@ def test_the_button_puts_a_dawn_off_and_the_night_goes_on():
     assert max(play(lamp, 12)) == 0
 
 
-def test_a_dawn_that_was_called_off_does_not_come_back_after_a_reset():
+@pytest.mark.parametrize("renewed", [False, True])
+def test_a_dawn_that_was_called_off_does_not_come_back_after_a_reset(renewed):
     lamp = Lamp()
     lamp.night.clock_set(NOW, 0)
     lamp.night.set_dawn(plan(300, 300 + 86400))
     assert play(lamp, 3)[-1] > 0
     lamp.night.lamp_off()
+    if renewed:  # as each sync does
+        lamp.night.set_dawn(plan(300, 300 + 86400))
     again = lamp.again()
     again.night.clock_set(NOW + 180, 0)
     assert max(play(again, 12)) == 0
