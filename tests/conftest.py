@@ -1,5 +1,7 @@
 """The longest files come first; a test that needs what this machine cannot have is left out."""
 
+import os
+
 import pytest
 from dreamlamp import sim
 
@@ -22,6 +24,15 @@ def pytest_collection_modifyitems(items):
         return len(LONG) + (item.path.parent.name != "system")
 
     items.sort(key=rank)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_air():
+    """A night on the virtual air leaves its address in the environment; the next file has none."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def left_out():

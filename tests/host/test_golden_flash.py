@@ -57,7 +57,7 @@ def raw_sector() -> bytes:
     log = rawlog.RawLog(flash, wire.RAW_NIGHT)
     log.ring.newest = NIGHT - 1
     log.open_night()
-    log.pen.begin(NIGHT, 0)
+    log.pen.begin(NIGHT)
     log.pen._at = 1125000
     log.keep(300, EEG, len(EEG), 0, 0)
     log.pen.settle()
