@@ -19,6 +19,7 @@ from lamp import names, wire
 from lamp.nightlog import NightLog
 
 from tests.bench import _costcount as count
+from tests.bench import _costrun as whole_lamp
 from tests.bench import _costscripts as scripts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,7 +123,8 @@ def costs(us: float) -> dict:
     return {
         "us_per_sample": (samples - idle) / SAMPLES * us,
         "us_per_epoch": (night - samples) * us,
-        "cpu_percent_240mhz": (night - idle) * us / 30 / 10_000,
+        **whole_lamp.cost("eeg").rows(us),
+        "cpu_percent_of_it_night": (night - idle) * us / 30 / 10_000,
     }
 
 
@@ -192,8 +194,8 @@ def rows(folder: Path, us: float, gc_us: int, boot_us: int, live) -> dict:
 
 def show(eeg: dict) -> None:
     print("The EEG kit, which has no FIFO")
-    for key in ("heap_bytes_per_sample", "heap_bytes_per_epoch", "cpu_percent_240mhz"):
-        print(f"  {key:24}{eeg[key]:10.3g}")
+    for key in [k for k in eeg if k.startswith(("heap_", "cpu_"))]:
+        print(f"  {key:28}{eeg[key]:10.3g}")
     for name, limit in (("night", LOST_PER_HOUR), ("sync", LOST_PER_HOUR_SYNC)):
         row = eeg[name]
         print(

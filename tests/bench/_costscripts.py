@@ -11,7 +11,7 @@ from dreamlamp import build
 
 ROOT = Path(__file__).resolve().parents[2]
 
-_FINGER = """
+FINGER = """
 import gc, json, struct, sys
 from array import array
 BURST, BURSTS = 12, 125  # an epoch at 50 Hz, as the main loop reads it
@@ -171,7 +171,7 @@ print(samples, epochs, (LAST - STEADY) * BURSTS * BURST, LAST - STEADY)
 def lamp(what: str, bits: int) -> str:
     """The script `run`, `night` or `heap` for the firmware built for `bits`."""
     made = build.compiled(bits, ROOT / "build" / "firmware", ROOT / "firmware" / "sim")
-    text = _FINGER + _LAMP + {"run": _RUN, "night": _NIGHT, "heap": _HEAP}[what]
+    text = FINGER + _LAMP + {"run": _RUN, "night": _NIGHT, "heap": _HEAP}[what]
     return build.squeezed().speak(text % {"made": str(made), "parts": parts(what == "heap")})
 
 
@@ -182,4 +182,4 @@ def parts(free: bool) -> str:
 
 def twin(folder: Path, model: Path) -> str:
     """The script `run` for the twin, compiled in `folder`; `model` its tables as JSON."""
-    return (_FINGER + _TWIN + _RUN) % {"twin": str(folder), "model": str(model)}
+    return (FINGER + _TWIN + _RUN) % {"twin": str(folder), "model": str(model)}

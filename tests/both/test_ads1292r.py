@@ -19,7 +19,7 @@ import machine
 import watched
 import world
 from lamp import wire
-from lamp.drivers.ads1292r import Ads1292r
+from lamp.drivers.ads1292r import Ads1292r, give, keep
 from lamp.eeg import Eeg
 
 BUF = array("i", [0] * 64)
@@ -279,7 +279,8 @@ def test_reading_allocates_nothing():
 def test_fetching_a_sample_allocates_nothing():
     driver = front()
     take(driver, 1000)
-    chip, world.ticker, driver._spi = machine._front, None, Wire()  # the simulator's allocate
+    chip, world.ticker = machine._front, None
+    driver._get = Wire().readinto  # the simulator's allocates
     driver._fetch(None)
     gc.collect()
     gc.disable()
@@ -298,3 +299,92 @@ def test_fetching_a_sample_allocates_nothing():
 class Wire:
     def readinto(self, buf):
         buf[0], buf[6] = 0xC0, 0x80
+
+
+# what the state of the driver holds, in its order
+IN, OUT, FULL, DUE, MISSING, BAD, NEXT, LOST, MARKS = range(9)
+
+
+def plain_keep(frame, now, s, ring, lost):
+    """`keep` without machine words."""
+    late = time.ticks_diff(now, s[DUE])
+    gone = max(0, (late + 1) // 8)
+    s[MISSING] += gone
+    late -= 8 * gone
+    if late < -4 and lost[s[IN] - 1]:
+        lost[s[IN] - 1] -= 1
+        late = 0
+    slower = min(1, late) if late < 0 or s[IN] % 4 == 0 else 0
+    s[DUE] = time.ticks_add(now, 8 - late + slower)
+    if frame[0] >> 4 != 12 or frame[2] or frame[1] % 32 or late < -4:
+        s[MISSING] += 1
+        s[BAD] += 1
+        s[NEXT] = wire.M_FAULT
+        return 1
+    if s[FULL] or (s[IN] + 1) % 128 == s[OUT]:
+        s[FULL] = 1
+        s[MISSING] += 1
+        return 0
+    if (frame[0] * 2 + frame[1] // 128) & 12:
+        s[NEXT] |= wire.M_LEADOFF
+    value = frame[6] * 65536 + frame[7] * 256 + frame[8]
+    ring[s[IN]] = s[NEXT] << 24 | (value + (1 << 23)) % (1 << 24)
+    lost[s[IN]] = min(s[MISSING], 65535)
+    s[MISSING] -= lost[s[IN]]
+    s[NEXT] = s[BAD] = 0
+    s[IN] = (s[IN] + 1) % 128
+    return 0
+
+
+def plain_give(s, ring, lost, out, most):
+    """`give` without machine words."""
+    ready, n = (s[IN] - s[OUT]) % 128 - 1, 0
+    s[LOST] = s[MARKS] = 0
+    while n < min(ready, most):
+        if lost[s[OUT]] or ring[s[OUT]] >> 24 != s[MARKS]:
+            if n:
+                break
+            s[LOST], s[MARKS] = lost[s[OUT]], ring[s[OUT]] >> 24
+        out[n] = ring[s[OUT]] % (1 << 24)
+        s[OUT], n = (s[OUT] + 1) % 128, n + 1
+    if n >= ready:
+        s[FULL] = 0
+    return n
+
+
+class Dice:
+    def __init__(self):
+        self.x = 1
+
+    def roll(self, n):
+        self.x = self.x * 1103 + 12345 & 0x7FFFF
+        return (self.x >> 6) % n
+
+
+def test_machine_words_keep_and_give_what_plain_integers_do():
+    roll = Dice().roll
+    begun = (1 << 30) - 40000  # the count wraps on the way
+    sides = [
+        (array("i", [0] * 9), array("i", [0] * 128), array("H", [0] * 128), array("i", [0] * 32))
+        for _ in range(2)
+    ]
+    for s, _ring, _lost, _out in sides:
+        s[DUE] = now = begun
+    seen = set()
+    for turn in range(4000):
+        step = 8
+        if roll(12) == 0:
+            step = (0, 2, 5, 7, 9, 12, 50, 700, 600000)[roll(9)]
+        now = time.ticks_add(now, step)
+        frame = bytearray((0xC0 + (roll(40) == 0), 0, 0, 0, 0, 0, roll(256), roll(256), roll(256)))
+        if roll(30) == 0:
+            frame[roll(3)] ^= 1 << roll(8)
+        told = [f(frame, now, *side[:3]) for f, side in zip((keep, plain_keep), sides)]
+        assert told[0] == told[1], turn
+        if turn % 1000 < 800 and roll(15) == 0:  # nobody reads for a while
+            n = [f(*side, 32 if turn & 1 else 7) for f, side in zip((give, plain_give), sides)]
+            assert n[0] == n[1], turn
+        assert sides[0] == sides[1], turn
+        s = sides[0][0]
+        seen.update(("told", told[0], "full", s[FULL], "lost", s[LOST] > 0, "marks", s[MARKS]))
+    assert {0, 1, wire.M_FAULT, wire.M_LEADOFF} <= seen

@@ -11,7 +11,7 @@ import time
 from array import array
 
 from .. import wire
-from ..compat import const
+from ..compat import const, micropython, ptr8, ptr16, ptr32
 
 _WAKEUP, _RESET, _START, _RDATAC, _SDATAC = b"\x02", b"\x06", b"\x08", b"\x10", b"\x11"
 _RREG = const(0x20)
@@ -32,6 +32,94 @@ _RETRY_MS = const(1000)
 _SETTLE_MS = const(1000)  # of the reference
 _SILENT_MS = const(200)  # without DRDY: the chip is gone
 _EIO = const(5)
+_TICKS = const(0x3FFFFFFF)
+_HALF = const(0x20000000)
+
+# where the state keeps what; none is ever negative
+_IN = const(0)  # where the next sample goes
+_OUT = const(1)
+_FULL = const(2)  # 1: until all of it was read: one break, not one a sample
+_DUE = const(3)  # when the next sample is expected
+_MISSING = const(4)  # before the next sample
+_BAD = const(5)  # frames in a row
+_NEXT = const(6)  # marks of the next sample
+_LOST = const(7)  # before the burst that was given last
+_MARKS = const(8)  # of it
+
+
+@micropython.viper
+def keep(frame: ptr8, now: int, s: ptr32, ring: ptr32, lost: ptr16) -> int:
+    """Put what was fetched at `now` into the ring and count by the clock what was not; 1: it is
+    no sample."""
+    place = s[_IN]
+    late = ((now - s[_DUE] + _HALF) & _TICKS) - _HALF
+    gone = late + 1 >> 3  # rather one too many, which the next sample will tell
+    missing = s[_MISSING]
+    if gone > 0:
+        missing += gone
+        late -= gone << 3
+    elif late < _EARLY_MS:
+        before = place - 1 & _RING - 1
+        told = int(lost[before])
+        if told:
+            lost[before] = told - 1
+            late = 0
+    due = _PERIOD_MS - late
+    if late < 0 or (place & 3) == 0:  # two clocks, up to 3 % apart: follow, slowly if later
+        due += late if late < 1 else 1
+    s[_DUE] = now + due & _TICKS
+    status = int(frame[0])
+    leads = int(frame[1])
+    bad = int(frame[2]) | leads & 0x1F | (status & 0xF0 ^ _STATUS)
+    if bad or late < _EARLY_MS:
+        s[_MISSING] = missing + 1
+        s[_NEXT] = int(wire.M_FAULT)
+        s[_BAD] += 1
+        return 1
+    following = place + 1 & _RING - 1
+    if s[_FULL] or following == s[_OUT]:
+        s[_FULL] = 1
+        s[_MISSING] = missing + 1
+        return 0
+    marks = s[_NEXT]
+    if (status << 1 | leads >> 7) & _OFF:  # LOFF_STAT is split over two bytes of the status word
+        marks |= int(wire.M_LEADOFF)
+    # two's complement to offset binary
+    x = (int(frame[6]) ^ 0x80) << 16 | int(frame[7]) << 8 | int(frame[8])
+    ring[place] = marks << 24 | x
+    told = missing if missing < 65535 else 65535
+    lost[place] = told
+    s[_MISSING] = missing - told
+    s[_NEXT] = 0
+    s[_BAD] = 0
+    s[_IN] = following
+    return 0
+
+
+@micropython.viper
+def give(s: ptr32, ring: ptr32, lost: ptr16, out: ptr32, most: int) -> int:
+    """Copy up to `most` samples, up to the next break or other marks; the count."""
+    place = s[_OUT]
+    ready = (s[_IN] - place & _RING - 1) - 1  # the newest waits for the one after it
+    marks = 0
+    n = 0
+    s[_LOST] = 0
+    while n < ready and n < most:
+        x = ring[place]
+        gone = int(lost[place])
+        if gone or x >> 24 != marks:
+            if n:
+                break
+            s[_LOST] = gone
+            marks = x >> 24
+        out[n] = x & 0xFFFFFF
+        n += 1
+        place = place + 1 & _RING - 1
+    s[_OUT] = place
+    s[_MARKS] = marks
+    if n >= ready:
+        s[_FULL] = 0
+    return n
 
 
 class Ads1292r:
@@ -46,19 +134,14 @@ class Ads1292r:
 
     def __init__(self, spi, cs, drdy, rst):
         self._spi = spi
-        self._cs = cs
-        self._drdy = drdy
         self._rst = rst
         self._frame = bytearray(9)
         self._one = bytearray(1)
         self._ring = array("i", [0] * _RING)  # marks << 24 | sample
         self._lost = array("H", [0] * _RING)  # samples missing before the one at that place
-        self._in = self._out = 0
-        self._full = False  # until all of it was read: one break, not one a sample
-        self._due = time.ticks_ms()  # when the next sample is expected
-        self._missing = 0  # before the next sample
-        self._bad = 0  # frames in a row
-        self._next = 0  # marks of the next sample
+        self._s = array("i", [0] * 9)
+        # bound once: an interrupt a sample asks for them
+        self._ready, self._select, self._get = drdy.value, cs.value, spi.readinto
         self.marks = self.lost = self.faults = self.errno = self.led = self.temp_c = 0
         self.part = -1
         self._up = False
@@ -69,7 +152,8 @@ class Ads1292r:
     def wake(self):
         """Start sampling; a chip that does not answer is tried again by `read_into`."""
         self._awake = True
-        self._due = self._retry_at = time.ticks_ms()  # from now on what is missing is lost
+        self._retry_at = now = time.ticks_ms()
+        self._s[_DUE] = now  # type: ignore[call-overload]  # from now on what is missing is lost
 
     def sleep(self):
         """Stop sampling."""
@@ -79,32 +163,19 @@ class Ads1292r:
     def read_into(self, buf):
         """Fill `buf` with what was fetched, up to the next break or other marks; the count. Never
         raises."""
-        self.marks = self.lost = n = 0
+        self.marks = self.lost = 0
         if not self._awake:
             return 0
-        now = time.ticks_ms()
+        now, s = time.ticks_ms(), self._s
         if not self._up:
             if time.ticks_diff(now, self._retry_at) >= 0:
                 self._set_up(_SETUP)
             return 0
-        if self._bad > _SICK or time.ticks_diff(now, self._due) > _SILENT_MS:
+        if s[_BAD] > _SICK or time.ticks_diff(now, s[_DUE]) > _SILENT_MS:
             self._fault()
             return 0
-        out = self._out
-        ready = (self._in - out) % _RING - 1  # the newest waits for the one after it
-        while n < ready and n < len(buf):
-            x = self._ring[out]
-            if self._lost[out] or x >> 24 != self.marks:
-                if n:
-                    break
-                self.lost = self._lost[out]
-                self.marks = x >> 24
-            buf[n] = x & 0xFFFFFF
-            n += 1
-            out = (out + 1) % _RING
-        self._out = out
-        if n >= ready:
-            self._full = False
+        n = give(s, self._ring, self._lost, buf, len(buf))
+        self.lost, self.marks = s[_LOST], s[_MARKS]
         return n
 
     # --- inside ---------------------------------------------------------------------------------
@@ -114,51 +185,19 @@ class Ads1292r:
 
         After a stall the interrupts that queued come all at once: DRDY says which finds a sample.
         """
-        if not self._up or self._drdy.value():
+        if not self._up or self._ready():
             return
-        now = time.ticks_ms()
-        frame = self._frame
-        self._cs.value(0)
-        self._spi.readinto(frame)
-        self._cs.value(1)
-        late = time.ticks_diff(now, self._due)
-        gone = (late + 1) // _PERIOD_MS  # rather one too many, which the next sample will tell
-        if gone > 0:
-            self._missing += gone
-            late -= gone * _PERIOD_MS
-        elif late < _EARLY_MS and self._lost[self._in - 1]:
-            self._lost[self._in - 1] -= 1
-            late = 0
-        due = _PERIOD_MS - late
-        if late < 0 or not self._in & 3:  # two clocks, up to 3 % apart: follow, slowly if later
-            due += min(1, late)
-        self._due = time.ticks_add(now, due)
-        following = (self._in + 1) % _RING
-        if frame[0] & 0xF0 != _STATUS or frame[2] or frame[1] & 0x1F or late < _EARLY_MS:
-            self._missing += 1
-            self._next = wire.M_FAULT
-            self._bad += 1
+        now, frame = time.ticks_ms(), self._frame
+        self._select(0)
+        self._get(frame)
+        self._select(1)
+        if keep(frame, now, self._s, self._ring, self._lost):  # type: ignore[arg-type]
             self.faults += 1
-        elif self._full or following == self._out:
-            self._full = True
-            self._missing += 1
-        else:
-            at = self._in
-            # LOFF_STAT is split over two bytes of the status word
-            if (frame[0] << 1 | frame[1] >> 7) & _OFF:
-                self._next |= wire.M_LEADOFF
-            # two's complement to offset binary
-            x = (frame[6] ^ 0x80) << 16 | frame[7] << 8 | frame[8]
-            self._ring[at] = self._next << 24 | x
-            lost = self._lost[at] = min(self._missing, 65535)
-            self._missing -= lost
-            self._next = self._bad = 0
-            self._in = following
 
     def _send(self, data):
-        self._cs.value(0)
+        self._select(0)
         self._spi.write(data)
-        self._cs.value(1)
+        self._select(1)
 
     def _set_up(self, setup):
         """Reset, identify, write the registers, start; True if the chip answered."""
@@ -181,22 +220,23 @@ class Ads1292r:
         self._send(_START)
         self._send(_RDATAC)
         now = time.ticks_ms()
-        self._missing += time.ticks_diff(now, self._due) // _PERIOD_MS
-        self._due = time.ticks_add(now, _PERIOD_MS)
-        self._bad = 0
+        s = self._s
+        s[_MISSING] += time.ticks_diff(now, s[_DUE]) // _PERIOD_MS
+        s[_DUE] = time.ticks_add(now, _PERIOD_MS)  # type: ignore[call-overload]
+        s[_BAD] = 0
         self._up = True
         return True
 
     def _register(self, register):
-        self._cs.value(0)
+        self._select(0)
         self._spi.write(bytes((_RREG | register, 0)))
-        self._spi.readinto(self._one)
-        self._cs.value(1)
+        self._get(self._one)
+        self._select(1)
         return self._one[0]
 
     def _fault(self):
         self.faults += 1
         self.errno = _EIO
-        self.marks = self._next = wire.M_FAULT
+        self.marks = self._s[_NEXT] = wire.M_FAULT
         self._up = False
         self._retry_at = time.ticks_add(time.ticks_ms(), _RETRY_MS)
