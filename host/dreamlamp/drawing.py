@@ -34,7 +34,7 @@ WIDE = 30.0  # epochs further apart than this, in s, are not joined by a line
 
 def panels(night: Night) -> dict[str, str]:
     """SVG text of each panel: worn, stages, heart or, of EEG, bands; score; lamp if it shone."""
-    ranges = {_worn: (0, 1), _stages: (-0.12, len(stage_rows(night)) - 0.08)}
+    ranges = {_worn: (0, 1), _stages: stage_range(night)}
     if night.kit == "eeg":
         ranges[_bands] = (0, wire.EEG_BANDS)
     else:
@@ -52,6 +52,11 @@ def panels(night: Night) -> dict[str, str]:
 def stage_rows(night: Night) -> dict[str, int]:
     """Stage -> its row in the hypnogram: a heart alone cannot tell N1 from N2."""
     return FIVE if night.kit == "eeg" else ROWS
+
+
+def stage_range(night: Night) -> tuple[float, float]:
+    """Foot and top of the hypnogram: as many rows as the page has names for."""
+    return -0.12, max(stage_rows(night).values()) + 0.92
 
 
 def heart_range(night: Night) -> tuple[float, float]:

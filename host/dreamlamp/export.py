@@ -22,7 +22,7 @@ from lamp import wire
 
 from . import edf, openmhealth, parquet
 from .nights import COLUMNS, Night
-from .summary import summarise
+from .summary import SYNTHETIC, summarise
 from .words import loop_sentence
 
 FLAG = {wire.NN: "NN", wire.ARTEFACT: "ARTEFACT", wire.FIRST: "FIRST"}
@@ -36,6 +36,7 @@ Table = dict[str, list]
 def export(night: Night, name: str, folder: Path, kind: str) -> list[Path]:
     """Write `night` as files called `name` into `folder`, each whole or not at all."""
     facts = summarise(night)
+    name += "-SYNTHETIC" if facts["source"].get("heart") == SYNTHETIC else ""
     made: list[Path] = []
     for ending, write in FORMATS[kind].items():
         path = folder / f"{name}{ending}"
@@ -50,15 +51,15 @@ def export(night: Night, name: str, folder: Path, kind: str) -> list[Path]:
 
 
 def epochs(night: Night, facts: dict) -> Table:
-    """A row each half minute: when, the stage in hindsight, what the lamp logged (COLUMNS)."""
+    """A row each half minute: when, the stage in hindsight and at once, the log (COLUMNS)."""
     began = night.began()
     when = [began + timedelta(seconds=float(s)) for s in night.seconds] if began else None
     return {
         "second": night.seconds.tolist(),
         "time": [t.isoformat() for t in when] if when else [None] * len(night),
-        "hypnogram": night.stages,
-        "hypnogram_percent": night.hindsight.confidence.tolist(),
-        "stage_name": night.at_once,
+        "stage_late": night.stages,
+        "late_percent": night.hindsight.confidence.tolist(),
+        "stage_at_once": night.at_once,
         **{name: night.epochs[name].tolist() for name in COLUMNS},
         **{f"eeg_{name}": values.tolist() for name, values in zip(edf.BANDS, night.bands.T)},
     }

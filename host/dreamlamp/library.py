@@ -71,7 +71,10 @@ class Library:
                 f"no nights of {person} in {self.folder}: `{self.typed('import --help')}`"
             )
         if not paths:
-            raise NoSuchNight(f"no nights in {self.folder}: run `{self.typed('sync')}` first")
+            raise NoSuchNight(
+                f"no nights in {self.folder}: run `{self.typed('sync')}` first, or without a lamp "
+                "`dreamlamp night`"
+            )
         if wanted.rpartition("@")[2] == "last":
             return paths[-1]
         found = _called(wanted, paths)

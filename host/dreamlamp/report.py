@@ -91,7 +91,8 @@ def _panels(night: Night, facts: dict) -> str:
     svg = drawing.panels(night)
     eeg = night.kit == "eeg"
     rows = _rows(FIVE_ROWS if eeg else PANEL_ROWS)
-    key = f"{'said at once' if eeg else 'read five minutes late'} · stronger colour: surer"
+    key = "said at once" if eeg else "read again with the next five minutes known"
+    key += " · stronger colour: surer"
     if facts["reference"]:
         key += f" · thin line: {escape(facts['reference']['by'])}"
     made = _panel("stages", "Sleep stages", key, svg["stages"] + rows)

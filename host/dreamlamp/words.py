@@ -134,8 +134,8 @@ def sure_sentences(facts: dict) -> list[str]:
         )
         if facts["kit"] == "heart":
             said.append(
-                "Each is read with the five minutes that followed in view, which mends a few; "
-                "`dreamlamp why` tells what the lamp went by at the time."
+                "Each is read again when the next five minutes are known, which mends a few. The "
+                "lamp could not wait: what it went by is in the list of what happened."
             )
     else:
         said.append("The lamp named no stage this night.")
@@ -179,7 +179,7 @@ def reason_sentence(reason: dict) -> str:
         said.append(f"returns {reason['cycle']} (every {reason['lag_s']} s)")
     said.append(f"plateau {reason['hold']}")
     stage = STAGES.get(reason["stage"], "no stage")
-    said.append(f"{stage}, {reason['confidence']} % sure")
+    said.append(f"at the time {stage}, {reason['confidence']} % sure")
     said.append(f"signal {reason['quality']} %")
     return " · ".join(said)
 
@@ -226,7 +226,9 @@ def loop_sentence(event: dict) -> str:
     if name == "rescue refused":
         return f"A loop (score {a}, threshold {b}): the lamp stayed dark, {why(c)}."
     if name == "light off":
-        return f"The light went out after {b} s, at most L* {a}: {why(c)}." if b else "Light off."
+        return (
+            f"The light began to go after {b} s, at most L* {a}: {why(c)}." if b else "Light off."
+        )
     if name == "dawn":
         return dawn_sentence(a, b, c)
     if name == "light asked":

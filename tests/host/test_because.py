@@ -122,7 +122,7 @@ def test_in_the_terminal_it_is_blocks_and_figures(path):
 
 @pytest.mark.parametrize(
     "args, said",
-    [(["2"], "1 events"), (["-o", "x.svg"], "which event"), (["1", "-o", "x.pdf"], ".svg, .png")],
+    [(["2"], "1 event "), (["-o", "x.svg"], "which event"), (["1", "-o", "x.pdf"], ".svg, .png")],
 )
 def test_what_cannot_be_drawn_is_one_line(path, args, said):
     done = run("why", path, *args)

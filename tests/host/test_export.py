@@ -132,8 +132,8 @@ def test_tables_hold_every_value_of_the_log(night, tmp_path, kind):
             tables[name.split(".")[0]] = pyarrow.parquet.read_table(path).to_pydict()
     for name in COLUMNS:
         assert [int(v) for v in tables["-epochs"][name]] == night.epochs[name].tolist()
-    assert tables["-epochs"]["stage_name"] == night.at_once
-    assert tables["-epochs"]["hypnogram"] == night.stages
+    assert tables["-epochs"]["stage_at_once"] == night.at_once
+    assert tables["-epochs"]["stage_late"] == night.stages
     intervals = [ibi for held in night.beats for ibi in held.ibi_ms[: held.n]]
     assert [int(v) for v in tables["-beats"]["ibi_ms"]] == intervals
     assert np.all(np.diff([float(v) for v in tables["-beats"]["second"]]) > 0)
@@ -229,9 +229,9 @@ def test_a_choice_of_nights_and_formats_is_exported(folder):
                str(folder / "out"))  # fmt: skip
     assert done.exit_code == 0
     assert {p.name for p in (folder / "out").iterdir()} == {
-        "3F2A-00008-epochs.csv", "3F2A-00008-beats.csv", "3F2A-00008-events.csv",
-        "3F2A-00008.omh.json",
-    }  # fmt: skip
+        f"3F2A-00008-SYNTHETIC{ending}"
+        for ending in ("-epochs.csv", "-beats.csv", "-events.csv", ".omh.json")
+    }
     assert run(folder, "7", "--all").exit_code == 2
 
 

@@ -135,8 +135,8 @@ def test_whoever_shows_the_night_reads_it_in_hindsight(tmp_path):
     made = json.loads(file.read_text())
     assert set(made["values"]) == {"LIGHT"} and made["proba"]["REM"][20] < 0.2
     table = export.epochs(night, facts)
-    assert table["hypnogram"] == night.stages and table["stage_name"] == night.at_once
-    assert table["hypnogram_percent"] == night.hindsight.confidence.tolist()
+    assert table["stage_late"] == night.stages and table["stage_at_once"] == night.at_once
+    assert table["late_percent"] == night.hindsight.confidence.tolist()
 
 
 def test_what_was_decided_is_explained_by_what_was_said_at_once():

@@ -104,7 +104,8 @@ def test_each_decision_stands_with_the_figures_it_was_made_on():
         )
     made.index = 29
     page = page_of(made.event(wire.LOOP, 30, 116, 100, wire.CYCLE).end().raw())
-    said = "heart 60 bpm over a baseline of 55 · returns 116 (every 150 s) · plateau 0 · REM, 80 %"
+    said = "heart 60 bpm over a baseline of 55 · returns 116 (every 150 s) · plateau 0"
+    said += " · at the time REM, 80 %"
     assert said in page and page.index("score 116") < page.index(said)
 
 
@@ -123,3 +124,11 @@ def test_a_heart_that_cycles_as_in_apnea_is_a_hint_and_no_diagnosis():
     page = page_of(night(45))
     assert "ask a doctor whether your breathing" in page and "other things cause it" in page
     assert "<h2>Breathing" not in page_of(night(8))
+
+
+@pytest.mark.parametrize(("kit", "rows"), [(wire.KIT_HEART, 4), (wire.KIT_EEG, 5)])
+def test_each_stage_lies_beside_its_name(kit, rows):
+    night = nights.decode(Maker().boot(kit=kit).epoch(stage=CODES["N3"]).end().raw(), 7)
+    low, high = drawing.stage_range(night)
+    assert round(high - low) == rows == len(set(drawing.stage_rows(night).values()))
+    assert low < drawing.stage_rows(night)["N3"] < 0.2 < drawing.stage_rows(night)["W"] < high

@@ -29,6 +29,10 @@ def export(night, kinds, everything, target: Path, wanted, folder, as_json) -> N
     EDF+ for sleep labs, CSV and Parquet for everybody, Open mHealth and IEEE 1752.1 for health
     records, hypnograms for YASA. Files of an earlier export are replaced.
 
+    Of a heart each half minute has two stages: `stage_late`, read again when the next five minutes
+    were known, which is the hypnogram of every page and file, and `stage_at_once`, which the lamp
+    went by (`stage` in EDF's codes, `confidence` in percent, `p_*` with 255 for 1).
+
     \b
     dreamlamp export 12 --format edf
     dreamlamp export --all --to ~/nights

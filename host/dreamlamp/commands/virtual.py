@@ -19,7 +19,7 @@ def heart_options(command):
         click.option("--loop", is_flag=True, help="Inject a loop into the synthetic sleeper."),
         click.option("--recording", type=click.Path(path_type=Path),
                      help="Real beat times: .npz, CSV or text of RR intervals, WFDB; for the EEG "
-                     "kit: .npz of band powers."),
+                     "kit: .npz of band powers, or EDF."),
         click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True,
                      help="Of the synthetic sleeper."),
         click.option("--bits", type=click.Choice(["64", "32"]), default="64", show_default=True,

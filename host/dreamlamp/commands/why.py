@@ -6,7 +6,9 @@ import click
 
 from .. import because, library, picture
 from ..errors import DreamlampError
+from ..summary import summarise
 from ..terminal import out
+from ..words import counted, source_label
 from .common import as_json, show_json, where, which
 
 
@@ -33,7 +35,9 @@ def why(night: str, event: int | None, folder: Path | None, output: Path | None,
     found = because.cases(read)
     both = because.arms_beside(path, read)
     if event is not None and event > len(found):
-        raise DreamlampError(f"this night has {len(found)} events, not {event}")
+        raise DreamlampError(
+            f"`dreamlamp why` lists {counted(len(found), 'event')} of this night, no {event}."
+        )
     if output and event is None:
         raise DreamlampError("say which event is to be drawn, for example: why last 1 -o why.svg")
     if output:
@@ -42,6 +46,9 @@ def why(night: str, event: int | None, folder: Path | None, output: Path | None,
         shown = found if event is None else [found[event - 1]]
         show_json({"events": [case.as_json() for case in shown], "arms": both})
         return
+    label = source_label(summarise(read))
+    if label:
+        out.print(label, style="yellow")
     if not found:
         out.print("The detector saw no loop and came near none, and the lamp stayed dark.")
     for case in found if event is None else [found[event - 1]]:
