@@ -16,6 +16,9 @@ from array import array
 
 from .compat import CPYTHON, const, micropython, ptr8, ptr16, ptr32, uint
 
+# viper's types, called: to mypy they are Any, and it minds by the order in which it reads files
+# mypy: disable-error-code="call-arg, index"
+
 HEADER = "<BBHHHI"  # magic, flags, night, ordinal, epochs before, bytes before; then CRC-32
 MAGIC = const(0xD1)
 _SEALED_SIZE = const(12)  # of HEADER
