@@ -13,13 +13,9 @@ import hashlib
 from . import wire
 from .compat import const
 from .nightlog import NightLog
+from .ring import BAD, ID, RAW, SYNCED, WHOSE
 
 _CLEAN = const(0x8000)  # an owner: nobody, and erased in this boot
-_SYNCED = const(0x8000)
-_RAW = const(0x4000)
-_ID = const(0x3FFF)
-_OWNER = const(0x7FFF)
-_BAD = const(0xFFFF)
 _PAGE = const(256)
 _AT_ONCE = const(8)  # sectors of a step of hashing, 50 ms
 _FIRST = const(-300)  # calls of `prepare`, ten a second, before the first erase
@@ -86,9 +82,9 @@ class RawLog(NightLog):
                 return False
             if not o:
                 free = 1
-            elif o & _RAW:
-                held += o != _BAD
-            elif o & _SYNCED:
+            elif o & RAW:
+                held += o != BAD
+            elif o & SYNCED:
                 synced = 1
         if not free:
             if synced and held < _MOST:
@@ -121,8 +117,8 @@ class RawLog(NightLog):
         """How many sectors the raw samples of a night span; 0: none, or it is not over yet."""
         held = 0
         for o in self.ring.owner:
-            held += o & _OWNER == night
-        if night & _ID == self.open_id or not held:
+            held += o & WHOSE == night
+        if night & ID == self.open_id or not held:
             return 0
         if night != self._raw or held != self._raw_held:
             ring = self.ring
@@ -137,16 +133,16 @@ class RawLog(NightLog):
         return self._raw_n
 
     def entry(self, night):
-        if not night & _RAW:
+        if not night & RAW:
             entry = NightLog.entry(self, night)
-            if entry and self._look(night | _RAW):
+            if entry and self._look(night | RAW):
                 entry = entry[:3] + (entry[3] | wire.ENTRY_RAW,) + entry[4:]
             return entry
         n = self._look(night)
         return (night, n * self._size, 0, 0, 0, 0) if n else None
 
     def read(self, night, offset, buf, cursor):
-        if not night & _RAW:
+        if not night & RAW:
             return NightLog.read(self, night, offset, buf, cursor)
         part, at = offset // self._size, offset % self._size
         if (night != self._raw and not self._look(night)) or part >= self._raw_n:
@@ -167,7 +163,7 @@ class RawLog(NightLog):
         return n
 
     def hash_on(self, night):
-        if not night & _RAW:
+        if not night & RAW:
             return NightLog.hash_on(self, night)
         n = self._look(night) * self._size
         if not n:
@@ -184,7 +180,7 @@ class RawLog(NightLog):
         return self._raw_hashed == n
 
     def digest(self, night):
-        if not night & _RAW:
+        if not night & RAW:
             return NightLog.digest(self, night)
         while not self.hash_on(night):
             pass
@@ -192,7 +188,7 @@ class RawLog(NightLog):
 
     def mark_synced(self, night, sha):
         """A host holds it; of raw samples, one that does is enough: there is no room for more."""
-        if not night & _RAW:
+        if not night & RAW:
             return NightLog.mark_synced(self, night, sha)
         if not self._is(night, sha):
             return False
@@ -206,6 +202,6 @@ class RawLog(NightLog):
 
     def delete(self, night, sha):
         """Give up the night with this SHA-256, or its raw samples alone."""
-        if night & _RAW:
+        if night & RAW:
             return self.mark_synced(night, sha)
         return NightLog.delete(self, night, sha)

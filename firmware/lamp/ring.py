@@ -30,11 +30,11 @@ PIECE = const(16)  # bytes of one program: the most that a cut can touch and lea
 _WIDE = const(64)  # bytes of one read where a whole sector is looked through
 _TRIES = const(4)
 _FREE = const(0)  # owners: nobody (and not blank for certain)
-_BAD = const(0xFFFF)  # a sector that would not erase or program, until the next boot
-_SYNCED = const(0x8000)
+BAD = const(0xFFFF)  # a sector that would not erase or program, until the next boot
+SYNCED = const(0x8000)  # of an owner: a host holds the night
 RAW = const(0x4000)
-_NIGHT = const(0x7FFF)
-_ID = const(0x3FFF)  # the same for a night and its raw samples
+WHOSE = const(0x7FFF)
+ID = const(0x3FFF)  # the same for a night and its raw samples
 _sum = bytearray(4)
 # CRC-32 of each half byte, little-endian: bit by bit it was half of what reading a night takes
 _NIBBLES = (
@@ -204,13 +204,13 @@ class Ring:
         for sector in range(self.flash.sectors):
             head = self.header(sector)
             if head:
-                night = head[2] & _NIGHT
+                night = head[2] & WHOSE
                 self.owner[sector] = night
-                self.newest = max(self.newest, night & _ID)
+                self.newest = max(self.newest, night & ID)
                 if head[3] == 0:
                     alive[night] = self._marks(sector)
         for sector, night in enumerate(self.owner):
-            marks = alive.get(night & _ID, -1)
+            marks = alive.get(night & ID, -1)
             self.owner[sector] = night | marks if marks >= 0 else 0
 
     def _marks(self, sector):
@@ -218,7 +218,7 @@ class Ring:
         if _marked(self._head[_DELETED_AT]):
             self._dying.append(sector)
             return -1
-        return _SYNCED if _marked(self._head[_SYNCED_AT]) else 0
+        return SYNCED if _marked(self._head[_SYNCED_AT]) else 0
 
     def _fell(self, sector, where):
         self._head[0] = 0
@@ -226,13 +226,13 @@ class Ring:
 
     def owns(self, night, sector):
         owner = self.owner[sector]
-        return owner != _FREE and owner != _BAD and owner & _NIGHT == night
+        return owner != _FREE and owner != BAD and owner & WHOSE == night
 
     def parts(self, night, near=0):
         """Yield the sectors of a night, from `near` on and round."""
         owner, end = self.owner, self.flash.sectors
         at = near
-        while 0 < night < _NIGHT:
+        while 0 < night < WHOSE:
             at = _owned(owner, at, end, night)
             if at < end:
                 yield at
@@ -247,7 +247,7 @@ class Ring:
 
         Looked for from the sector `near` on.
         """
-        best, found = _BAD, -1
+        best, found = BAD, -1
         for sector in self.parts(night, near):
             head = self.header(sector)
             if head and ordinal <= head[3] < best:
@@ -259,7 +259,7 @@ class Ring:
     def lose(self, night):
         """Leave a night alone that cannot be read: nothing is written to it, nor in its place."""
         for sector in self.parts(night):
-            self.owner[sector] = _BAD
+            self.owner[sector] = BAD
 
     def last(self, night):
         """(sector, header) of the last part of a night; (-1, None) if there is none."""
@@ -272,7 +272,7 @@ class Ring:
 
     def nights(self):
         """The ids of all nights, oldest first."""
-        return sorted({o & _ID for o in set(self.owner) if o & _ID and not o & RAW})
+        return sorted({o & ID for o in set(self.owner) if o & ID and not o & RAW})
 
     # --- taking and giving ---
 
@@ -287,10 +287,10 @@ class Ring:
             seal(head, _SEALED_SIZE, 0)
             if self.put(sector, 0, head, _SYNCED_AT):
                 self.owner[sector] = night
-                self.newest = night & _ID
+                self.newest = night & ID
                 self.here = sector
                 return sector
-            self.owner[sector] = _BAD
+            self.owner[sector] = BAD
         return -1
 
     def erase_ahead(self):
@@ -308,7 +308,7 @@ class Ring:
             if self.written(sector, 0) == self.flash.sector_size:
                 self.spare = sector
             else:
-                self.owner[sector] = _BAD
+                self.owner[sector] = BAD
                 self.faults += 1
         return self.spare >= 0
 
@@ -333,10 +333,10 @@ class Ring:
             sector = _owned(owner, 0, after, _FREE)
             if sector < after:
                 return sector
-            raw = _NIGHT
+            raw = WHOSE
             for o in set(owner):
                 if o & RAW:
-                    raw = min(raw, o & _NIGHT)
+                    raw = min(raw, o & WHOSE)
             sector = self.find(raw, 0)  # of the oldest raw samples
             if sector >= 0 or not self.give_way():
                 break
@@ -344,17 +344,17 @@ class Ring:
 
     def give_way(self):
         """Give up the oldest synced night, or else the oldest; never the one to keep."""
-        best = _BAD
+        best = BAD
         for o in set(self.owner):
-            if o & _ID and not o & RAW and o & _ID != self.keep:
-                best = min(best, o ^ _SYNCED)
-        if best == _BAD:
+            if o & ID and not o & RAW and o & ID != self.keep:
+                best = min(best, o ^ SYNCED)
+        if best == BAD:
             return False
-        if best < _SYNCED:
+        if best < SYNCED:
             self.evicted += 1
         else:
             self.lost += 1
-        return self.drop(best & _ID)
+        return self.drop(best & ID)
 
     def drop(self, night):
         """Delete a night."""
@@ -370,8 +370,8 @@ class Ring:
         if first < 0 or not self._fell(first, _SYNCED_AT):
             return False
         for sector in self.parts(night):
-            self.owner[sector] = night | _SYNCED
+            self.owner[sector] = night | SYNCED
         return True
 
     def synced(self, sector):
-        return self.owner[sector] & _SYNCED != 0
+        return self.owner[sector] & SYNCED != 0
