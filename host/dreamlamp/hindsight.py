@@ -73,6 +73,11 @@ def read(epochs: Mapping[str, np.ndarray], by: Tables | None = None) -> Reading:
     )
 
 
+def at_once(epochs: Mapping[str, np.ndarray]) -> Reading:
+    """What the lamp said, as a reading."""
+    return Reading(epochs["stage"], epochs["confidence"], _q14(logged(epochs)))
+
+
 def logged(epochs: Mapping[str, np.ndarray]) -> np.ndarray:
     """The posteriors in the log, 768 = 1: a byte and a third, the mean of those that read 0."""
     held = [np.asarray(epochs[name], np.int64) * 3 + 1 for name in ("p_w", "p_n3", "p_r")]
@@ -93,8 +98,7 @@ def smoothed(filtered: np.ndarray, chain: np.ndarray, on: np.ndarray) -> np.ndar
     A step: p(now | later) = filtered * sum_j chain[., j] p(next j | later) / p(next j | now).
     Below 2**60 even where the chain holds a zero.
     """
-    scale = filtered.sum(axis=1, keepdims=True)
-    start = now = (filtered << 14) // scale
+    start = now = _q14(filtered)
     ahead = np.maximum(1, filtered @ chain)
     for _ in range(LAG):
         later = np.vstack([now[1:], now[-1:]])
@@ -102,3 +106,7 @@ def smoothed(filtered: np.ndarray, chain: np.ndarray, on: np.ndarray) -> np.ndar
         back = (back << 4) // ((back.sum(axis=1, keepdims=True) >> 10) + 1)
         now = np.where(on[:, None], back, start)
     return now
+
+
+def _q14(p: np.ndarray) -> np.ndarray:
+    return (p << 14) // p.sum(axis=1, keepdims=True)

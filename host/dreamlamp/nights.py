@@ -154,17 +154,14 @@ class Night:
     @cached_property
     def hindsight(self) -> hindsight.Reading:
         """The stages as this host reads them; of the EEG kit what the lamp said."""
-        if self.kit == "heart":
-            return hindsight.read(self.epochs)
-        filtered = (hindsight.logged(self.epochs) << 6) // 3
-        return hindsight.Reading(self.epochs["stage"], self.epochs["confidence"], filtered)
+        return (hindsight.read if self.kit == "heart" else hindsight.at_once)(self.epochs)
 
-    @property
+    @cached_property
     def stages(self) -> list[str]:
         """The hypnogram, in hindsight."""
         return _named(self.hindsight.stage)
 
-    @property
+    @cached_property
     def at_once(self) -> list[str]:
         """What the lamp said as each epoch ended, and decided by."""
         return _named(self.epochs["stage"])

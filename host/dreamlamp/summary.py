@@ -32,19 +32,19 @@ def summarise(night: Night) -> dict:
     good = worn & (epochs["quality"] >= GOOD)
     began, ended = night.began(), night.moment(night.length_s)
     minutes = wire.EPOCH_S / 60
-    source, imported = night.note.get("source", {}), night.note.get("imported", {})
+    of = origin(night)
     return {
         "night": night.id,
         "began": began.isoformat() if began else None,
         "ended": ended.isoformat() if ended else None,
         "clock": _clock(night),
-        "end_reason": "file's end" if imported and source else names.END[night.end],
-        "imported": imported.get("file"),
+        "end_reason": "file's end"
+        if night.note.get("imported") and of["source"]
+        else names.END[night.end],
         "mode": names.MODE[night.boots[0].mode],
         "consent": consent(night),
         "firmware": night.boots[0].firmware,
-        "kit": night.kit,
-        "source": source,
+        **of,
         "recorded_min": len(night) * minutes,
         "length_min": night.length_s / 60,
         "worn_min": float(worn.sum() * minutes),
@@ -64,6 +64,15 @@ def summarise(night: Night) -> dict:
         "bytes": len(night.raw),
         "lost_bytes": night.lost_bytes,
         "unknown_frames": night.unknown,
+    }
+
+
+def origin(night: Night) -> dict:
+    """Where a night is from: what measured it, whose heart it was, the file that brought it."""
+    return {
+        "kit": night.kit,
+        "source": night.note.get("source", {}),
+        "imported": night.note.get("imported", {}).get("file"),
     }
 
 

@@ -24,7 +24,6 @@ from tests.bench import _costscripts as scripts
 TICK_MS = 10  # FreeRTOS at 100 Hz, ESP-IDF's default, which MicroPython keeps
 SHORT, LONG = 34, 40  # epochs: the windows are full
 LOOKS = 4000
-EPOCH_S = 30
 CPU_HZ = 80_000_000  # board.CPU_HZ
 
 _CHIP = """
@@ -307,7 +306,7 @@ def cost(kit: str) -> Cost:
     nothing, wait, look = (count.each(text, LOOKS, 2 * LOOKS, w) for w in ("-", "wait", "look"))
     waiting = (waits * (wait - nothing) + looks * (look - nothing)) / epochs
     driver -= count.each(text, SHORT, LONG, "chip", 300)
-    return Cost(driver / EPOCH_S, waiting / EPOCH_S, (lamp - chip - driver) / EPOCH_S)
+    return Cost(*(n / wire.EPOCH_S for n in (driver, waiting, lamp - chip - driver)))
 
 
 def lived(text: str, epochs: int) -> list[int]:

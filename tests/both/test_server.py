@@ -108,13 +108,17 @@ def test_nights_come_in_pages_that_fit_the_room():
     assert status == wire.OK and len(body) == 1
 
 
-def test_a_night_whose_headers_rot_is_not_told_of_and_hides_no_other():
-    flash = Flash(Memory(8 * 512), 8, 512)
-    log = NightLog(Sectors(flash))
-    for _ in range(5):
+def live(log, nights):
+    for _ in range(nights):
         log.open_night()
         assert log.append(wire.NIGHT, bytes(31), 31)
         log.close()
+
+
+def test_a_night_whose_headers_rot_is_not_told_of_and_hides_no_other():
+    flash = Flash(Memory(8 * 512), 8, 512)
+    log = NightLog(Sectors(flash))
+    live(log, 5)
     lamp = server.Server(log, Night(), Settings(), Clock())
     lamp.cable = True
     for gone in ((), (2, 3), (5,)):
@@ -137,10 +141,7 @@ def test_a_night_whose_headers_rot_is_not_told_of_and_hides_no_other():
 def test_a_night_that_could_not_be_read_once_is_there_after_the_next_boot():
     flash = Flash(Memory(8 * 512), 8, 512)
     log = NightLog(Sectors(flash))
-    for _ in range(3):
-        log.open_night()
-        assert log.append(wire.NIGHT, bytes(31), 31)
-        log.close()
+    live(log, 3)
     sector, right = log.ring.find(2, 0), log.ring.flash.read
     failing = [True]
 
@@ -153,10 +154,7 @@ def test_a_night_that_could_not_be_read_once_is_there_after_the_next_boot():
     log.ring.flash.read = read
     assert log.entry(2) is None and log.nights() == [1, 3]
     failing[0] = False
-    for _ in range(12):  # more than the flash holds: what is left alone is not written over
-        log.open_night()
-        log.append(wire.NIGHT, bytes(31), 31)
-        log.close()
+    live(log, 12)  # more than the flash holds: what is left alone is not written over
     again = NightLog(Sectors(flash))
     assert 2 in again.nights() and again.entry(2)[0] == 2
 

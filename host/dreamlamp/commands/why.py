@@ -6,7 +6,7 @@ import click
 
 from .. import because, library, picture
 from ..errors import DreamlampError
-from ..summary import summarise
+from ..summary import origin
 from ..terminal import out
 from ..words import counted, source_label
 from .common import as_json, show_json, where, which
@@ -46,7 +46,7 @@ def why(night: str, event: int | None, folder: Path | None, output: Path | None,
         shown = found if event is None else [found[event - 1]]
         show_json({"events": [case.as_json() for case in shown], "arms": both})
         return
-    label = source_label(summarise(read))
+    label = source_label(origin(read))
     if label:
         out.print(label, style="yellow")
     if not found:
